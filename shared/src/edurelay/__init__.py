@@ -1,0 +1,1 @@
+"""The library that Edurelay's services share. It holds mechanisms and contracts, no business decision."""

@@ -1,0 +1,63 @@
+"""Deterministic identifiers.
+
+An id that can be computed again is what makes a replay harmless: the same cause yields the same id, so every
+consumer that remembers ids has already seen it. Nothing here depends on time, chance or arrival order.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from hashlib import blake2b
+
+
+def digest(*parts: str) -> bytes:
+    """Return the 16-byte BLAKE2b digest of `parts`; each is length-prefixed, so ("a", "bc") != ("ab", "c")."""
+    state = blake2b(digest_size=16)
+    for part in parts:
+        encoded = part.encode()
+        state.update(len(encoded).to_bytes(4, "big"))
+        state.update(encoded)
+    return state.digest()
+
+
+def derived_uuid(*parts: str) -> str:
+    """Return the digest of `parts` as a UUID text of version 8 (RFC 9562: custom content)."""
+    value = int.from_bytes(digest(*parts), "big")
+    value = value & ~(0xF000 << 64) | 0x8000 << 64
+    value = value & ~(0xC000 << 48) | 0x8000 << 48
+    return str(uuid.UUID(int=value))
+
+
+def internal_id(tenant: str, connection: str, entity_type: str, external_id: str) -> str:
+    """Return the inside id of a provider's record. It depends on the record's identity only, so records may
+    arrive in any order, and a reference can be resolved before the record that it points to has been seen."""
+    return derived_uuid("entity", tenant, connection, entity_type, external_id)
+
+
+def entity_event_id(tenant: str, connection: str, entity_type: str, external_id: str, version: int) -> str:
+    """Return the id of the event that tells of one version of one entity."""
+    return "evt_" + digest("event", tenant, connection, entity_type, external_id, str(version)).hex()
+
+
+def published_event_id(tenant: str, idempotency_key: str, index: int) -> str:
+    """Return the id of an event that a client published under an idempotency key, at `index` of its batch."""
+    return "evt_" + digest("published", tenant, idempotency_key, str(index)).hex()
+
+
+def delivery_id(endpoint: str, event: str, occasion: str = "") -> str:
+    """Return the id of the delivery of one event to one endpoint.
+
+    `occasion` is empty for the delivery that the event itself brings about, and names the replay otherwise.
+    """
+    return "dlv_" + digest("delivery", endpoint, event, occasion).hex()
+
+
+def new_id(prefix: str) -> str:
+    """Return a fresh random id, such as `evt_…`, for something that nothing else determines."""
+    return f"{prefix}_{secrets.token_hex(16)}"
+
+
+def new_uuid() -> str:
+    """Return a fresh random UUID text, for the entities that the founding documents give a UUID."""
+    return str(uuid.uuid4())

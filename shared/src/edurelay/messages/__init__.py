@@ -1,0 +1,1 @@
+"""What the services say to each other over Kafka, one module a topic. The public contract is in `edurelay.events`."""

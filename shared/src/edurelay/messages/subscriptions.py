@@ -1,0 +1,43 @@
+"""`edurelay.subscriptions`: each webhook endpoint and what it subscribed to, keyed by its id."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from edurelay.messages.base import InternalMessage
+
+
+class SignatureProfile(StrEnum):
+    """A set of signature headers: Standard Webhooks, `X-SkillPassport-Signature`, `X-Hub-Signature-256`."""
+
+    STANDARD = "standard"
+    SKILLPASSPORT = "skillpassport"
+    HUB256 = "hub256"
+
+
+class Subscription(InternalMessage):
+    """An endpoint as the dispatcher needs it.
+
+    `secrets` are sealed with `sealing_context(tenant, id)`; the current one comes first, an older one follows
+    while a rotation overlaps, with the moment (Unix seconds) at which it stops signing in `secret_expiries`
+    (0: never). `retry_schedule` is in seconds between attempts, None for the service's own.
+    """
+
+    id: str
+    tenant: str
+    url: str
+    event_types: list[str]
+    enabled: bool = True
+    signature_profiles: list[SignatureProfile]
+    headers: dict[str, str] = {}
+    secrets: list[str]
+    secret_expiries: list[float]
+    max_in_flight: int = 10
+    rate_per_second: float | None = None
+    retry_schedule: list[float] | None = None
+    version: int
+
+
+def sealing_context(tenant: str, endpoint: str) -> str:
+    """Return the associated data that binds sealed signing secrets to their endpoint."""
+    return f"endpoint|{tenant}|{endpoint}|secret"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from enum import StrEnum
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from edurelay.model import EntityType
 
@@ -28,9 +30,9 @@ class Declaration(BaseModel):
 class RateLimit(Declaration):
     """At most `requests` requests in `seconds` seconds, `concurrent` of them at once."""
 
-    requests: int
-    seconds: float
-    concurrent: int
+    requests: int = Field(ge=1)
+    seconds: float = Field(gt=0)
+    concurrent: int = Field(ge=1)
 
 
 class Stream(Declaration):
@@ -55,6 +57,20 @@ class Manifest(Declaration):
     summary: str
     config_schema: dict[str, Any]
     credentials_schema: dict[str, Any]
-    streams: tuple[Stream, ...]
+    streams: tuple[Stream, ...] = ()
     capabilities: frozenset[Capability] = frozenset()
     rate_limit: RateLimit | None = None
+
+    @classmethod
+    def load(cls, package_folder: Path, config_model: type[BaseModel], credentials_model: type[BaseModel]) -> Self:
+        """Read `manifest.toml` in a connector's folder; the two schemas come from its pydantic models.
+
+        Keys: `provider`, `title`, `version`, `summary`, `capabilities`, `[rate_limit]`, `[[streams]]`. Raises
+        `ValueError` where the file is no manifest, which is a mistake of the connector's author.
+        """
+        declared = tomllib.loads((package_folder / "manifest.toml").read_text("utf-8"))
+        return cls(
+            **declared,
+            config_schema=config_model.model_json_schema(),
+            credentials_schema=credentials_model.model_json_schema(),
+        )

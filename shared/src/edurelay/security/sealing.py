@@ -89,7 +89,7 @@ class Sealer:
             raise Unsealable("it was sealed for another owner, with another key of the same id, or damaged") from None
 
     def needs_rotation(self, sealed: str) -> bool:
-        """Tell whether `sealed` was sealed with another key than the first. Raises `Unsealable` if it is no sealed text."""
+        """Tell whether `sealed` was sealed with another key than the first. Raises `Unsealable` for any other text."""
         key_id, _ = _parse(sealed)
         return key_id != self._sealing_id
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
-SECRET_PREFIX: Final = "whsec_"
+SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - the public beginning of every secret
 SECRET_BYTES: Final = 32
 TOLERANCE_SECONDS: Final = 300
 
@@ -62,12 +62,12 @@ def standard_headers(message_id: str, timestamp: int, body: bytes, secrets: Sequ
 
 
 def skillpassport_signature(body: bytes, secret: str) -> str:
-    """Return the value of `X-SkillPassport-Signature`: the hex HMAC-SHA256 of the body under the secret's whole text."""
+    """Return the value of `X-SkillPassport-Signature`: the hex HMAC-SHA256 of the body, keyed with the whole secret."""
     return hmac.digest(secret.encode(), body, "sha256").hex()
 
 
 def hub256_signature(body: bytes, secret: str) -> str:
-    """Return the value of `X-Hub-Signature-256`: `sha256=` and the hex HMAC-SHA256 under the secret's whole text."""
+    """Return the value of `X-Hub-Signature-256`: the same digest behind `sha256=`."""
     return "sha256=" + hmac.digest(secret.encode(), body, "sha256").hex()
 
 

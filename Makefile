@@ -4,7 +4,7 @@
 PYTHON ?= python3
 TOOLS  := .edurelay/tools
 UV     := $(shell command -v uv 2>/dev/null || echo $(TOOLS)/bin/uv)
-RUN    := $(UV) run --frozen --no-sync
+RUN    := .venv/bin
 
 export UV_PYTHON_DOWNLOADS = never
 export UV_PYTHON ?= $(PYTHON)
@@ -32,33 +32,33 @@ $(TOOLS)/bin/uv:
 	@touch $@
 
 demo: setup ## the main job, end to end; on your own files with DATA=<folder> LAYOUT=<file or preset>
-	@$(RUN) edurelay demo $(if $(DATA),--data $(DATA)) $(if $(LAYOUT),--layout $(LAYOUT))
+	@$(RUN)/edurelay demo $(if $(DATA),--data $(DATA)) $(if $(LAYOUT),--layout $(LAYOUT))
 
 test: setup ## every test except the load tests
-	@$(RUN) pytest
+	@$(RUN)/pytest
 
 up: setup ## start the whole stack here (Ctrl-C ends it)
-	@$(RUN) edurelay up
+	@$(RUN)/edurelay up
 
 down: setup ## end what `make up` started
-	@$(RUN) edurelay down
+	@$(RUN)/edurelay down
 
 bench: setup ## measure, each figure beside a bare loop in the same run
-	@$(RUN) edurelay bench
+	@$(RUN)/edurelay bench
 
 check: setup ## linter, formatter, types, import arrows, generated files
-	@$(RUN) ruff check
-	@$(RUN) ruff format --check
-	@$(RUN) mypy
-	@$(RUN) lint-imports
-	@$(RUN) edurelay contracts --check
+	@$(RUN)/ruff check
+	@$(RUN)/ruff format --check
+	@$(RUN)/mypy
+	@$(RUN)/lint-imports
+	@$(RUN)/edurelay contracts --check
 
 docs: setup ## write the generated contracts and reference pages again
-	@$(RUN) edurelay contracts
+	@$(RUN)/edurelay contracts
 
 format: setup ## let the formatter and the linter mend what they can
-	@$(RUN) ruff check --fix
-	@$(RUN) ruff format
+	@$(RUN)/ruff check --fix
+	@$(RUN)/ruff format
 
 clean: ## forget the environment and all local data
 	rm -rf .venv .edurelay

@@ -86,9 +86,10 @@ class KafkaNode:
 class KafkaCluster:
     """One to three brokers on loopback, their data below `folder`; a second start finds the data again."""
 
-    def __init__(self, folder: Path, *, brokers: int = 1, cache: Path) -> None:
+    def __init__(self, folder: Path, *, brokers: int = 1, cache: Path, logs: Path | None = None) -> None:
         self.folder = folder
         self.cache = cache
+        self.logs = logs or folder
         self.nodes = [KafkaNode(n + 1, folder / f"broker-{n + 1}", free_port(), free_port()) for n in range(brokers)]
 
     @property
@@ -109,7 +110,7 @@ class KafkaCluster:
             await asyncio.to_thread(self._prepare, node, cluster_id, jars)
             config = node.folder / "server.properties"
             command = _java(jars, "kafka.Kafka", str(config))
-            node.process = Process(f"kafka-{node.number}", command, self.folder / f"kafka-{node.number}.log")
+            node.process = Process(f"kafka-{node.number}", command, self.logs / f"kafka-{node.number}.log")
             await node.process.start()
         for node in self.nodes:
             assert node.process is not None

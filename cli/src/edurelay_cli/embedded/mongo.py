@@ -11,8 +11,9 @@ from edurelay_cli.embedded.process import Process, free_port
 class MongoServer:
     """One server on loopback, its data below `folder`; a second start finds the data again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, logs: Path | None = None) -> None:
         self.folder = folder
+        self.logs = logs or folder
         self.port = free_port()
         self.process: Process | None = None
 
@@ -27,7 +28,7 @@ class MongoServer:
         data.mkdir(parents=True, exist_ok=True)
         program = Path(sys.executable).with_name("secantusd-py")
         command = [str(program), "--port", str(self.port), "--storage-path", str(data), "--log-level", "WARNING"]
-        self.process = Process("mongo", command, self.folder / "mongo.log")
+        self.process = Process("mongo", command, self.logs / "mongo.log")
         await self.process.start()
         await self.process.until_accepting(self.port, 60)
 

@@ -1,0 +1,5 @@
+"""The subcommands, one module each."""
+
+from edurelay_cli.commands import down, topics, up
+
+COMMANDS = (up.COMMAND, down.COMMAND, topics.COMMAND)

@@ -1,0 +1,21 @@
+"""What a subcommand is."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+class CommandFailed(RuntimeError):
+    """The command could not do its work; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A subcommand: `run` gets the parsed options and returns the exit code."""
+
+    name: str
+    summary: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]

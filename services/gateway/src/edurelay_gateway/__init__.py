@@ -1,0 +1,1 @@
+"""The gateway: the API and its documented faces, authentication, and the intake of events and webhooks."""

@@ -1,0 +1,1 @@
+"""Connections: a tenant's configured connectors, and their way to the runners."""

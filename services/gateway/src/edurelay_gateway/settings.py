@@ -1,0 +1,27 @@
+"""What the gateway has to be told, beside what every service is told."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+
+from edurelay.runtime.settings import ServiceSettings
+
+
+class GatewaySettings(ServiceSettings):
+    """`public_url` is where the world reaches the gateway: webhook addresses that are shown begin with it.
+
+    `endpoint_limit` is how many endpoints a tenant may have. `publish_in_flight` messages and `publish_bytes` may
+    wait for Kafka at a time; what comes beyond is answered 503 at once. `publish_seconds` is how long one waits.
+    """
+
+    admin_token: SecretStr
+    mapping_url: str
+    dispatcher_url: str
+    runner_url: str
+    public_url: str = ""
+    mongo_database: str = "edurelay_gateway"
+    endpoint_limit: int = Field(default=100, ge=1)
+    publish_in_flight: int = Field(default=1000, ge=1)
+    publish_bytes: int = Field(default=64 * 1024 * 1024, ge=1024 * 1024)
+    publish_seconds: float = Field(default=10.0, gt=0)
+    sweep_seconds: float = Field(default=3.0, gt=0)

@@ -1,0 +1,1 @@
+"""Tenants and their API keys: who may call, and as whom."""

@@ -66,7 +66,7 @@ class Event:
     @classmethod
     def from_message(cls, headers: HeaderList, value: bytes | None) -> Event:
         """Read an event back. Raises `MalformedEvent` where a required attribute or the data is missing."""
-        found = {name: text for name, text in headers}
+        found = dict(headers)
         try:
             return cls(
                 id=found["ce_id"].decode(),

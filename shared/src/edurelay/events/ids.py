@@ -6,9 +6,15 @@ consumer that remembers ids has already seen it. Nothing here depends on time, c
 
 from __future__ import annotations
 
+import re
 import secrets
+import time
 import uuid
 from hashlib import blake2b
+
+#: An event id of our own: `evt_`, 12 hex digits of Unix milliseconds, 20 of chance or of a digest. Such ids sort by
+#: time, so a store lists events in order without an index of its own.
+OWN_EVENT_ID = re.compile(r"evt_[0-9a-f]{32}")
 
 
 def digest(*parts: str) -> bytes:
@@ -35,22 +41,33 @@ def internal_id(tenant: str, connection: str, entity_type: str, external_id: str
     return derived_uuid("entity", tenant, connection, entity_type, external_id)
 
 
-def entity_event_id(tenant: str, connection: str, entity_type: str, external_id: str, version: int) -> str:
-    """Return the id of the event that tells of one version of one entity."""
-    return "evt_" + digest("event", tenant, connection, entity_type, external_id, str(version)).hex()
+def entity_event_id(
+    tenant: str, connection: str, entity_type: str, external_id: str, version: int, changed_at_ms: int
+) -> str:
+    """Return the id of the event that tells of one version of one entity; `changed_at_ms` is kept with the version."""
+    return _event_id(changed_at_ms, digest("event", tenant, connection, entity_type, external_id, str(version)))
 
 
 def published_event_id(tenant: str, idempotency_key: str, index: int) -> str:
     """Return the id of an event that a client published under an idempotency key, at `index` of its batch."""
-    return "evt_" + digest("published", tenant, idempotency_key, str(index)).hex()
+    return "evk_" + digest("published", tenant, idempotency_key, str(index)).hex()
 
 
-def delivery_id(endpoint: str, event: str, occasion: str = "") -> str:
-    """Return the id of the delivery of one event to one endpoint.
+def new_event_id() -> str:
+    """Return a fresh id for an event that is published now."""
+    return _event_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
 
-    `occasion` is empty for the delivery that the event itself brings about, and names the replay otherwise.
-    """
-    return "dlv_" + digest("delivery", endpoint, event, occasion).hex()
+
+def event_key(event_id: str, moment_ms: int) -> str:
+    """Return the text by which an event is kept in order of time: its own id where that sorts, else one made of
+    the moment at which the log took it."""
+    if OWN_EVENT_ID.fullmatch(event_id):
+        return event_id
+    return _event_id(moment_ms, digest("given", event_id))
+
+
+def _event_id(moment_ms: int, rest: bytes) -> str:
+    return f"evt_{moment_ms:012x}{rest[:10].hex()}"
 
 
 def new_id(prefix: str) -> str:

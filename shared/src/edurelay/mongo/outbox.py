@@ -1,0 +1,135 @@
+"""The outbox: a message that has to follow a change travels in the changed document until Kafka has it.
+
+The change and its message are one write, so neither is ever without the other. `flush` sends what a document holds
+and then takes it out; a crash in between leaves it there, and a later flush or `sweep` sends it again, the same
+bytes. While one flush sends, it holds a claim on the document, so that a document's messages leave in their order,
+whoever sends them. The claim ends by itself, should its holder die.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeAlias
+from uuid import uuid4
+
+from pymongo import ASCENDING, ReturnDocument
+
+from edurelay.events.envelope import Message
+from edurelay.mongo import moments
+from edurelay.mongo.collections import Collection, Document, Index
+
+#: To be declared by every collection with an outbox: only documents with unsent messages are in it.
+UNSENT_INDEX: Final = Index((("unsent.at", ASCENDING),), partial={"unsent.at": {"$exists": True}})
+
+SendAll: TypeAlias = Callable[[Sequence[Message]], Awaitable[None]]
+
+_FIRST_WAIT_SECONDS: Final = 0.01
+_LONGEST_WAIT_SECONDS: Final = 0.5
+
+
+def pending(*messages: Message) -> list[Document]:
+    """Return what a document has to hold in its field `unsent` (or get pushed onto it) for `messages` to be sent."""
+    now = datetime.now(UTC)
+    return [
+        {
+            "id": uuid4().hex,
+            "at": now,
+            "topic": message.topic,
+            "key": message.key,
+            "value": message.value,
+            "headers": [[name, text] for name, text in message.headers],
+        }
+        for message in messages
+    ]
+
+
+class Outbox:
+    """Sends the unsent messages of one collection's documents.
+
+    `send_all` returns once all messages are durable, or raises; it has to end well within `claim_seconds`. `sweep`
+    leaves documents alone that are younger than `grace_seconds`: whoever wrote them is about to flush them.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        send_all: SendAll,
+        *,
+        claim_seconds: float = 15.0,
+        grace_seconds: float = 5.0,
+        batch: int = 200,
+    ) -> None:
+        self._collection = collection
+        self._send_all = send_all
+        self._claim_seconds = claim_seconds
+        self._grace = timedelta(seconds=grace_seconds)
+        self._batch = batch
+
+    async def flush(self, document_id: Any) -> None:
+        """Return once the document's messages of this moment are sent, by this call or by another.
+
+        Raises what `send_all` raises, or one of `StoreUnavailable`; what may be unsent stays in the document then.
+        """
+        wait = _FIRST_WAIT_SECONDS
+        while not await self._send(document_id) and await self._holds_unsent(document_id):
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+
+    async def sweep(self) -> int:
+        """Send what a crash has left, the oldest first, for a bounded number of documents; return how many it was.
+
+        Raises what `send_all` raises. The document at which it failed stays claimed for a while, so that the next
+        sweep gets to the documents behind it.
+        """
+        overdue = {"$exists": True, "$lte": datetime.now(UTC) - self._grace}
+        found = self._collection.find({"unsent.at": overdue, **_UNCLAIMED}, {"_id": 1})
+        sent = 0
+        for document in await found.sort("unsent.at", ASCENDING).limit(self._batch).to_list(self._batch):
+            sent += await self._send(document["_id"], keep_claim=True)
+        return sent
+
+    async def _send(self, document_id: Any, *, keep_claim: bool = False) -> bool:
+        """Send the document's messages, if there are any and nobody else is at it; tell whether it was so."""
+        claim = uuid4().hex
+        document = await self._claim(document_id, claim)
+        if document is None:
+            return False
+        unsent = document["unsent"]
+        try:
+            await self._send_all([_message(entry) for entry in unsent])
+        except BaseException:
+            if not keep_claim:
+                await self._collection.update_one(_claimed_as(document_id, claim), _UNCLAIM)
+            raise
+        sent = {"$pull": {"unsent": {"id": {"$in": [entry["id"] for entry in unsent]}}}}
+        result = await self._collection.update_one(_claimed_as(document_id, claim), {**sent, **_UNCLAIM})
+        if result.matched_count == 0:  # The claim ran out, and may be somebody else's by now.
+            await self._collection.update_one({"_id": document_id}, sent)
+        return True
+
+    async def _claim(self, document_id: Any, claim: str) -> Document | None:
+        return await self._collection.find_one_and_update(
+            {"_id": document_id, "unsent.id": {"$exists": True}, **_UNCLAIMED},
+            [{"$set": {"sending": {"claim": claim, "until": moments.later(self._claim_seconds)}}}],
+            projection={"unsent": 1},
+            return_document=ReturnDocument.AFTER,
+        )
+
+    async def _holds_unsent(self, document_id: Any) -> bool:
+        found = await self._collection.find_one({"_id": document_id, "unsent.id": {"$exists": True}}, {"_id": 1})
+        return found is not None
+
+
+_UNCLAIMED: Final = moments.has_passed("sending.until")
+_UNCLAIM: Final = {"$unset": {"sending": ""}}
+
+
+def _claimed_as(document_id: Any, claim: str) -> Document:
+    return {"_id": document_id, "sending.claim": claim}
+
+
+def _message(entry: Document) -> Message:
+    headers = tuple((name, text) for name, text in entry["headers"])
+    return Message(entry["topic"], entry["key"], entry["value"], headers)

@@ -1,9 +1,9 @@
 """A compacted topic kept equal to the documents of a collection.
 
-The message of a change lies in the changed document until Kafka has it, so a crash loses none. What that cannot see
-is two replicas that send for one document at the same moment: the older state may come to lie behind the newer one,
-where compaction would make it the last word. Therefore the topic is also read back, and whatever differs from its
-document is sent again. A deleted document stays until the topic has shown its tombstone.
+The message of a change lies in the changed document until Kafka has it, so a crash loses none. What the outbox cannot
+see is what became of the message afterwards: a send that was given up may still be written late, behind a newer one,
+where compaction would make it the last word; or a topic was lost. Therefore the topic is also read back, and what
+differs from its document is sent again. A deleted document stays until the topic has shown its tombstone.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
-from weakref import WeakValueDictionary
 
 from edurelay.events.envelope import Message, timestamp
-from edurelay.kafka import KafkaUnavailable
-from edurelay.mongo import Collection, Document, Outbox, StoreUnavailable, pending
+from edurelay.kafka.errors import KafkaUnavailable
+from edurelay.mongo import Collection, Document, StoreUnavailable
+from edurelay.mongo.outbox import Outbox, pending
 from edurelay.runtime.logging import get_logger
 
 #: How long a change waits for Kafka before it is left to the sweep, in seconds.
@@ -25,14 +25,17 @@ PATIENCE = 3.0
 #: How long a deleted document is kept after its deletion: longer than a sender that was late could take.
 KEEP_DELETED = timedelta(seconds=60)
 
+_UNAVAILABLE: tuple[type[Exception], ...] = (KafkaUnavailable, *StoreUnavailable)
+_TOO_SLOW: tuple[type[Exception], ...] = (*_UNAVAILABLE, TimeoutError)
+
 _log = get_logger(__name__)
 
 
 class Versions(Protocol):
-    """What the topic says now: the version that lies there last, None where nothing does or a tombstone."""
+    """What the topic says now."""
 
     def get(self, key: str) -> int | None:
-        """Return the version last seen for a document's id."""
+        """Return the version last seen for a document's id, None where there was none or a tombstone."""
 
 
 class Publication:
@@ -57,15 +60,13 @@ class Publication:
         self._describe = describe
         self._patience = patience
         self._keep_deleted = keep_deleted
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def flush(self, document_id: str) -> bool:
         """Send what a document carries; tell whether Kafka has it. False is no failure: the sweep goes on trying."""
-        lock = self._locks.setdefault(document_id, asyncio.Lock())
         try:
-            async with asyncio.timeout(self._patience), lock:
+            async with asyncio.timeout(self._patience):
                 await self._outbox.flush(document_id)
-        except (KafkaUnavailable, StoreUnavailable, TimeoutError) as error:
+        except _TOO_SLOW as error:
             _log.warning("a change waits for Kafka", document=document_id, reason=str(error) or "it took too long")
             return False
         return True
@@ -97,28 +98,27 @@ class Publication:
                     if mended:
                         _log.warning("the topic differed from these documents; they were sent again", ids=mended)
                 rounds += 1
-            except (KafkaUnavailable, StoreUnavailable) as error:
+            except _UNAVAILABLE as error:
                 _log.warning("the sweep could not finish; it will be tried again", reason=str(error))
             await asyncio.sleep(sweep_seconds)
 
     async def _send_again(self, seen: Document) -> bool:
         """Let a document carry its present state and send it. A document that changed meanwhile is left alone: its
         change carries a message already."""
-        unchanged = {key: seen[key] for key in ("_id", "version", "deleted_at")} | {"unsent": []}
-        document = await self._collection.find_one(unchanged)
+        as_seen = {**seen, "unsent": []}
+        document = await self._collection.find_one(as_seen)
         if document is None:
             return False
-        carry = {"$push": {"unsent": {"$each": pending(self._describe(document))}}}
-        await self._collection.update_one(unchanged, carry)
+        await self._collection.update_one(as_seen, carrying([self._describe(document)]))
         return await self.flush(document["_id"])
 
     async def _forget_deleted(self) -> None:
         before = timestamp(datetime.now(UTC) - self._keep_deleted)
+        # A null is never less than a text, so that only deleted documents are found.
         forgettable: Document = {"deleted_at": {"$lt": before}, "unsent": []}
-        # A null never fits a comparison with a text, so that only deleted documents are found.
         async for document in self._collection.find(forgettable, {"_id": True}):
             if self._versions.get(document["_id"]) is None:
-                await self._collection.delete_one({"_id": document["_id"], **forgettable})
+                await self._collection.delete_one({**forgettable, "_id": document["_id"]})
 
 
 def carrying(messages: Sequence[Message]) -> Document:

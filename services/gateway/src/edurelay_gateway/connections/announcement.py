@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from edurelay.events.envelope import Message
+from edurelay.events.envelope import Message, now
 from edurelay.events.topics import COMMANDS, CONNECTIONS
-from edurelay.messages.commands import Command
+from edurelay.messages.commands import Command, CommandKind
 from edurelay.messages.connections import Connection
 from edurelay.mongo import Document
 from edurelay.runtime.tracing import current_traceparent
@@ -38,6 +38,20 @@ def announcement_of(document: Document) -> Message:
 def command_message(command: Command) -> Message:
     """Return a command on its way to the runners."""
     return Message(COMMANDS.name, command.connection_id.encode(), command.encode(), _headers())
+
+
+def cancellation(connection: StoredConnection, run_id: str) -> Message:
+    """Return the command that ends a run of this connection."""
+    return command_message(
+        Command(
+            kind=CommandKind.CANCEL,
+            run_id=run_id,
+            tenant=connection.tenant,
+            connection_id=connection.id,
+            connection_version=connection.version,
+            requested_at=now(),
+        )
+    )
 
 
 def _headers() -> tuple[tuple[str, bytes], ...]:

@@ -6,12 +6,11 @@ from typing import Any, Protocol
 
 from edurelay.events.envelope import now
 from edurelay.events.ids import new_uuid
-from edurelay.messages.commands import Command, CommandKind
-from edurelay_gateway.connections.announcement import command_message
+from edurelay_gateway.connections.announcement import cancellation
 from edurelay_gateway.connections.models import ConnectionChange, ConnectionCreate, StoredConnection
 from edurelay_gateway.connections.secrets import ConnectionSecrets, hash_of, new_webhook_secret
 from edurelay_gateway.connections.store import ConnectionStore
-from edurelay_gateway.problems import ChangedMeanwhile, Missing
+from edurelay_gateway.errors import ChangedMeanwhile, Missing
 from edurelay_gateway.publication import Publication
 from edurelay_gateway.tenancy import After
 
@@ -23,10 +22,10 @@ class Connectors(Protocol):
     """Who knows the connectors."""
 
     async def validate(self, provider: str, config: dict[str, Any], credentials: dict[str, Any]) -> None:
-        """Check a configuration. Raises `Rejected` for an unknown provider, `ConnectionRefused` for a bad field."""
+        """Check a configuration. Raises `UnknownProvider`, `InvalidConnection`."""
 
     async def check_streams(self, provider: str, streams: list[str]) -> None:
-        """Check the names of streams, where the provider declares its own. Raises `Rejected`."""
+        """Check the names of streams, where the provider declares its own. Raises `UnknownStream`."""
 
 
 class Connections:
@@ -48,7 +47,8 @@ class Connections:
         self._public_url = public_url.rstrip("/")
 
     async def create(self, tenant: str, wanted: ConnectionCreate) -> tuple[StoredConnection, str]:
-        """Make a connection; return it with the address for its webhooks. Raises `Rejected`, `ConnectionRefused`."""
+        """Make a connection; return it with the address for its webhooks. Raises `UnknownProvider`, `UnknownStream`,
+        `InvalidConnection`."""
         await self._connectors.validate(wanted.provider, wanted.config, wanted.credentials)
         if wanted.streams is not None:
             await self._connectors.check_streams(wanted.provider, wanted.streams)
@@ -92,7 +92,7 @@ class Connections:
         return self._address(connection_id, secret)
 
     async def change(self, tenant: str, connection_id: str, wanted: ConnectionChange) -> StoredConnection:
-        """Change what `wanted` sets. Raises `Missing`, `Rejected`, `ConnectionRefused`, `ChangedMeanwhile`."""
+        """Change what `wanted` sets. Raises `Missing`, `UnknownStream`, `InvalidConnection`, `ChangedMeanwhile`."""
         given = wanted.model_dump(include=wanted.model_fields_set)
         for _ in range(ATTEMPTS):
             seen = await self.get(tenant, connection_id)
@@ -109,7 +109,7 @@ class Connections:
         for _ in range(ATTEMPTS):
             seen = await self.get(tenant, connection_id)
             gone = {"deleted_at": now(), "credentials": None, "webhook_secret": "", "webhook_hash": ""}
-            further = [command_message(_cancellation(seen, seen.active_run))] if seen.active_run else []
+            further = [cancellation(seen, seen.active_run)] if seen.active_run else []
             if await self._store.of(tenant).change(seen, gone, further) is not None:
                 await self._publication.flush(connection_id)
                 return
@@ -135,14 +135,3 @@ class Connections:
 
     def _address(self, connection_id: str, secret: str) -> str:
         return f"{self._public_url}/in/{connection_id}/{secret}"
-
-
-def _cancellation(connection: StoredConnection, run_id: str) -> Command:
-    return Command(
-        kind=CommandKind.CANCEL,
-        run_id=run_id,
-        tenant=connection.tenant,
-        connection_id=connection.id,
-        connection_version=connection.version,
-        requested_at=now(),
-    )

@@ -7,13 +7,14 @@ from typing import Any
 
 from edurelay.events.envelope import Message, now
 from edurelay.messages.connections import ConnectionStatus
-from edurelay.mongo import CollectionSpec, Database, Index, pending
+from edurelay.mongo import CollectionSpec, Database, Index
+from edurelay.mongo.outbox import UNSENT_INDEX, pending
 from edurelay_gateway.connections.announcement import announcement
 from edurelay_gateway.connections.models import StoredConnection
 from edurelay_gateway.publication import carrying
 from edurelay_gateway.tenancy import PAGE_INDEX, After, TenantCollection
 
-CONNECTIONS = CollectionSpec("connections", (Index(PAGE_INDEX), Index((("unsent.topic", 1),))))
+CONNECTIONS = CollectionSpec("connections", (Index(PAGE_INDEX), UNSENT_INDEX))
 
 LIVE = {"deleted_at": None}
 

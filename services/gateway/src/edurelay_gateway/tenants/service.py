@@ -6,7 +6,7 @@ from edurelay.events.envelope import now
 from edurelay.events.ids import new_uuid
 from edurelay.mongo import DuplicateKeyError
 from edurelay.security.api_keys import new_api_key
-from edurelay_gateway.problems import Missing
+from edurelay_gateway.errors import Missing
 from edurelay_gateway.tenancy import After
 from edurelay_gateway.tenants.keyring import Keyring
 from edurelay_gateway.tenants.models import KeyCreated, KeyView, TenantView

@@ -75,6 +75,4 @@ class TenantStore:
 
 
 def _key(document: Document) -> StoredKey:
-    return StoredKey(
-        document["_id"], document["tenant"], document["name"], document["hash"], document["created_at"]
-    )
+    return StoredKey(document["_id"], document["tenant"], document["name"], document["hash"], document["created_at"])

@@ -1,0 +1,1 @@
+"""Endpoints: where a tenant wants its events, and their way to the dispatcher."""

@@ -1,0 +1,37 @@
+"""What the dispatcher is told of an endpoint."""
+
+from __future__ import annotations
+
+from edurelay.events.envelope import Message
+from edurelay.events.topics import SUBSCRIPTIONS
+from edurelay.messages.subscriptions import Subscription
+from edurelay.mongo import Document
+from edurelay_gateway.endpoints.models import StoredEndpoint
+
+
+def announcement(endpoint: StoredEndpoint) -> Message:
+    """Return the message of an endpoint's present state: a tombstone once it is deleted."""
+    key = endpoint.id.encode()
+    if endpoint.deleted_at is not None:
+        return Message(SUBSCRIPTIONS.name, key, None)
+    state = Subscription(
+        id=endpoint.id,
+        tenant=endpoint.tenant,
+        url=endpoint.url,
+        event_types=endpoint.event_types,
+        enabled=endpoint.enabled,
+        signature_profiles=endpoint.signature_profiles,
+        headers=endpoint.headers,
+        secrets=[secret.sealed for secret in endpoint.secrets],
+        secret_expiries=[secret.expires for secret in endpoint.secrets],
+        max_in_flight=endpoint.max_in_flight,
+        rate_per_second=endpoint.rate_per_second,
+        retry_schedule=endpoint.retry_schedule,
+        version=endpoint.version,
+    )
+    return Message(SUBSCRIPTIONS.name, key, state.encode())
+
+
+def announcement_of(document: Document) -> Message:
+    """Return the same for a document."""
+    return announcement(StoredEndpoint.model_validate(document))

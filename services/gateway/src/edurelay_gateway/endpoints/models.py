@@ -1,0 +1,165 @@
+"""Endpoints as callers send and see them, and as they are kept."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from edurelay.messages.subscriptions import SignatureProfile
+from edurelay.mongo import Document
+from edurelay_gateway.endpoints.rules import EVENT_TYPE, EVENT_TYPE_LENGTH, checked_headers, checked_patterns
+
+DAY = 86_400
+
+Url = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+EventType = Annotated[str, StringConstraints(pattern=rf"^{EVENT_TYPE}$", max_length=EVENT_TYPE_LENGTH)]
+EventPattern = Annotated[
+    str, StringConstraints(pattern=rf"^(\*|{EVENT_TYPE}(\.\*)?)$", max_length=EVENT_TYPE_LENGTH)
+]
+EventPatterns = Annotated[list[EventPattern], Field(min_length=1, max_length=100), AfterValidator(checked_patterns)]
+Profiles = Annotated[list[SignatureProfile], Field(min_length=1, max_length=3), AfterValidator(checked_patterns)]
+Headers = Annotated[dict[str, str], AfterValidator(checked_headers)]
+Description = Annotated[str, StringConstraints(max_length=1000)]
+Rate = Annotated[float, Field(ge=0.01, le=10_000)]
+InFlight = Annotated[int, Field(ge=1, le=100)]
+#: Seconds between the attempts: at most 20 retries, a week between two of them.
+Schedule = Annotated[list[Annotated[float, Field(ge=0, le=7 * DAY)]], Field(min_length=1, max_length=20)]
+
+
+class EndpointCreate(BaseModel):
+    """A new endpoint."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: Url
+    event_types: EventPatterns = Field(description="Types, beginnings of types such as `student.*`, or `*` for all.")
+    enabled: bool = True
+    description: Description = ""
+    signature_profiles: Profiles = [SignatureProfile.STANDARD]
+    headers: Headers = Field(default_factory=dict, description="Sent along with each delivery.")
+    rate_per_second: Rate | None = Field(default=None, description="No more deliveries a second than this.")
+    max_in_flight: InFlight = 10
+    retry_schedule: Schedule | None = Field(default=None, description="Seconds between attempts; null: the default.")
+
+
+class EndpointChange(BaseModel):
+    """What is to be different; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: Url = ""
+    event_types: EventPatterns = []
+    enabled: bool = True
+    description: Description = ""
+    signature_profiles: Profiles = []
+    headers: Headers = {}
+    rate_per_second: Rate | None = None
+    max_in_flight: InFlight = 10
+    retry_schedule: Schedule | None = None
+
+
+class EndpointView(BaseModel):
+    """An endpoint. `in_force` is false while its last change has not reached the dispatcher yet."""
+
+    id: str
+    url: str
+    event_types: list[str]
+    enabled: bool
+    description: str
+    signature_profiles: list[SignatureProfile]
+    headers: dict[str, str]
+    rate_per_second: float | None
+    max_in_flight: int
+    retry_schedule: list[float] | None
+    version: int
+    in_force: bool
+    created_at: str
+    updated_at: str
+
+
+class EndpointCreated(EndpointView):
+    """A new endpoint with the secret that its deliveries are signed with."""
+
+    secret: str
+
+
+class EndpointPage(BaseModel):
+    """Some endpoints, the newest first."""
+
+    data: list[EndpointView]
+    next_cursor: str | None = None
+
+
+class PreviousSecret(BaseModel):
+    """A secret that was replaced and still signs, beside the current one, until `expires_at`."""
+
+    secret: str
+    expires_at: str
+
+
+class EndpointSecrets(BaseModel):
+    """What the deliveries of an endpoint are signed with: the current secret, and those it is replacing."""
+
+    secret: str
+    previous: list[PreviousSecret] = []
+
+
+class SecretRotation(BaseModel):
+    """How long the present secret goes on signing beside the new one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    overlap_seconds: int = Field(default=DAY, ge=0, le=7 * DAY)
+
+
+class StoredSecret(BaseModel):
+    """A sealed secret and the Unix second at which it stops signing (0: never)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sealed: str
+    expires: float = 0.0
+
+
+class StoredEndpoint(BaseModel):
+    """An endpoint as it is kept. The current secret is the first of `secrets`; `unsent` is what Kafka does not have
+    yet."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True, extra="ignore")
+
+    id: str = Field(alias="_id")
+    tenant: str
+    url: str
+    event_types: list[str]
+    enabled: bool
+    description: str
+    signature_profiles: list[SignatureProfile]
+    #: Pairs and not an object: a header's name may hold what the name of a field in a document may not.
+    header_list: list[tuple[str, str]]
+    rate_per_second: float | None
+    max_in_flight: int
+    retry_schedule: list[float] | None
+    secrets: list[StoredSecret]
+    version: int
+    created_at: str
+    updated_at: str
+    deleted_at: str | None = None
+    unsent: list[Any] = []
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that are sent along."""
+        return dict(self.header_list)
+
+    def to_document(self) -> Document:
+        """Return the document that is kept; its unsent messages are the outbox's own matter."""
+        return self.model_dump(mode="json", by_alias=True, exclude={"unsent"})
+
+    def view(self) -> EndpointView:
+        """Return what callers see."""
+        return EndpointView(
+            **self.model_dump(include=EndpointView.model_fields.keys() - {"in_force", "headers"}),
+            headers=self.headers,
+            in_force=not self.unsent,
+        )

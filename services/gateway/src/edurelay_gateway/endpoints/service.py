@@ -1,0 +1,134 @@
+"""The use cases of endpoints: make, show, change, rotate the secret, delete."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from weakref import WeakValueDictionary
+
+from edurelay.egress.guard import AddressGuard
+from edurelay.egress.urls import UrlRefused, check_url
+from edurelay.events.envelope import now
+from edurelay.events.ids import new_id
+from edurelay_gateway.endpoints.models import EndpointChange, EndpointCreate, EndpointSecrets, StoredEndpoint, StoredSecret
+from edurelay_gateway.endpoints.secrets import EndpointKeys, rotated
+from edurelay_gateway.endpoints.store import EndpointStore
+from edurelay_gateway.errors import ChangedMeanwhile, Missing, TooManyEndpoints, UrlNotAllowed
+from edurelay_gateway.publication import Publication
+from edurelay_gateway.tenancy import After
+
+#: How often a change is tried again because somebody else changed the same endpoint meanwhile.
+ATTEMPTS = 8
+
+
+class Endpoints:
+    """Makes, shows, changes and deletes endpoints, and sees to it that the dispatcher hears of it."""
+
+    def __init__(
+        self,
+        store: EndpointStore,
+        publication: Publication,
+        keys: EndpointKeys,
+        guard: AddressGuard,
+        *,
+        limit: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._publication = publication
+        self._keys = keys
+        self._guard = guard
+        self._limit = limit
+        self._clock = clock
+        self._counting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def create(self, tenant: str, wanted: EndpointCreate) -> tuple[StoredEndpoint, str]:
+        """Make an endpoint; return it with its signing secret. Raises `UrlNotAllowed`, `TooManyEndpoints`."""
+        self._check_url(wanted.url)
+        endpoint_id, moment = new_id("ep"), now()
+        secret, sealed = self._keys.fresh(tenant, endpoint_id)
+        endpoint = StoredEndpoint(
+            **wanted.model_dump(exclude={"headers"}),
+            id=endpoint_id,
+            tenant=tenant,
+            header_list=list(wanted.headers.items()),
+            secrets=[StoredSecret(sealed=sealed)],
+            version=1,
+            created_at=moment,
+            updated_at=moment,
+            unsent=[endpoint_id],
+        )
+        store = self._store.of(tenant)
+        # Counting and inserting are one step in this process; replicas together may go beyond the limit by as many
+        # as they are, which a limit of this kind can bear.
+        async with self._counting.setdefault(tenant, asyncio.Lock()):
+            if await store.count() >= self._limit:
+                raise TooManyEndpoints(self._limit)
+            await store.insert(endpoint)
+        return await self._told(endpoint), secret
+
+    async def get(self, tenant: str, endpoint_id: str) -> StoredEndpoint:
+        """Return an endpoint. Raises `Missing`."""
+        found = await self._store.of(tenant).get(endpoint_id)
+        if found is None:
+            raise Missing("endpoint")
+        return found
+
+    async def page(self, tenant: str, *, limit: int, after: After | None = None) -> list[StoredEndpoint]:
+        """Return some endpoints, the newest first."""
+        return await self._store.of(tenant).page(limit=limit, after=after)
+
+    async def secrets(self, tenant: str, endpoint_id: str) -> EndpointSecrets:
+        """Return what the endpoint's deliveries are signed with. Raises `Missing`."""
+        return self._keys.shown(await self.get(tenant, endpoint_id), now=self._clock())
+
+    async def change(self, tenant: str, endpoint_id: str, wanted: EndpointChange) -> StoredEndpoint:
+        """Change what `wanted` sets. Raises `Missing`, `UrlNotAllowed`, `ChangedMeanwhile`."""
+        changes = wanted.model_dump(include=wanted.model_fields_set)
+        if "url" in changes:
+            self._check_url(wanted.url)
+        if "headers" in changes:
+            changes["header_list"] = list(changes.pop("headers").items())
+        if not changes:
+            return await self.get(tenant, endpoint_id)
+        return await self._change(tenant, endpoint_id, lambda seen: changes)
+
+    async def enable(self, tenant: str, endpoint_id: str) -> StoredEndpoint:
+        """Enable an endpoint. It gets a new version even where it is enabled here: the dispatcher may have disabled
+        it by itself, and takes the newer version as the word to go on. Raises `Missing`, `ChangedMeanwhile`."""
+        return await self._change(tenant, endpoint_id, lambda seen: {"enabled": True})
+
+    async def rotate_secret(self, tenant: str, endpoint_id: str, overlap: float) -> EndpointSecrets:
+        """Replace the secret; the present one signs beside it for `overlap` seconds. Raises `Missing`,
+        `TooManySecrets`, `ChangedMeanwhile`."""
+        _, sealed = self._keys.fresh(tenant, endpoint_id)
+        moment = self._clock()
+        changed = await self._change(
+            tenant, endpoint_id, lambda seen: {"secrets": rotated(seen.secrets, sealed, now=moment, overlap=overlap)}
+        )
+        return self._keys.shown(changed, now=moment)
+
+    async def delete(self, tenant: str, endpoint_id: str) -> None:
+        """Delete an endpoint. Raises `Missing`, `ChangedMeanwhile`."""
+        await self._change(tenant, endpoint_id, lambda seen: {"deleted_at": now(), "secrets": []})
+
+    async def _change(
+        self, tenant: str, endpoint_id: str, decide: Callable[[StoredEndpoint], dict[str, object]]
+    ) -> StoredEndpoint:
+        for _ in range(ATTEMPTS):
+            seen = await self.get(tenant, endpoint_id)
+            changed = await self._store.of(tenant).change(seen, decide(seen))
+            if changed is not None:
+                return await self._told(changed)
+        raise ChangedMeanwhile("endpoint")
+
+    async def _told(self, endpoint: StoredEndpoint) -> StoredEndpoint:
+        in_force = await self._publication.flush(endpoint.id)
+        return endpoint.model_copy(update={"unsent": []}) if in_force else endpoint
+
+    def _check_url(self, url: str) -> None:
+        try:
+            check_url(url, guard=self._guard, require_https=True)
+        except UrlRefused as error:
+            raise UrlNotAllowed(str(error)) from error

@@ -1,0 +1,145 @@
+"""What the use cases refuse. `problems` says how each is told over HTTP; nothing here knows of HTTP."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class Refusal(Exception):
+    """The request cannot be done as things are.
+
+    `code` is stable and for programs, the text is for people. `field` names what is wrong with a body, `errors` does
+    where it is more than one thing, and `further` are values that the caller may want to act upon.
+    """
+
+    code: ClassVar[str] = "refused"
+
+    def __init__(self, detail: str, *, field: str | None = None, errors: list[dict[str, str]] | None = None) -> None:
+        super().__init__(detail)
+        self.field = field
+        self.errors = errors
+        self.further: dict[str, Any] = {}
+
+
+class Missing(Refusal):
+    """There is no such thing, or it is another tenant's: nobody can tell which."""
+
+    code = "not_found"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"There is no such {what}.")
+
+
+class ChangedMeanwhile(Refusal):
+    """Others changed the same thing again and again while this change was being made."""
+
+    code = "conflict"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The {what} is being changed by others; read it and try again.")
+
+
+class UnknownProvider(Refusal):
+    """There is no connector of this name."""
+
+    code = "unknown_provider"
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(f"There is no connector for {provider}; `GET /v1/providers` lists them.", field="provider")
+
+
+class UnknownStream(Refusal):
+    """The connector declares its streams, and this is none of them."""
+
+    code = "unknown_stream"
+
+    def __init__(self, index: int, known: list[str]) -> None:
+        super().__init__(f"The connector has the streams {', '.join(known)}.", field=f"streams[{index}]")
+
+
+class InvalidConnection(Refusal):
+    """The connector does not accept config or credentials; `errors` names the fields."""
+
+    code = "invalid_connection"
+
+    def __init__(self, detail: str, field: str | None, errors: list[dict[str, str]] | None) -> None:
+        super().__init__(detail, field=field, errors=errors)
+
+
+class ConnectionInactive(Refusal):
+    """The connection was set INACTIVE."""
+
+    code = "connection_inactive"
+
+    def __init__(self) -> None:
+        super().__init__("The connection is INACTIVE; set it ACTIVE first.")
+
+
+class SyncInProgress(Refusal):
+    """A connection has one run at a time, and has one now."""
+
+    code = "SYNC_IN_PROGRESS"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"The connection is busy with run {run_id}.")
+        self.further = {"active_run_id": run_id}
+
+
+class RunFinished(Refusal):
+    """The run has ended; there is nothing left to cancel."""
+
+    code = "run_finished"
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"The run has already {status}.")
+
+
+class RunUnfinished(Refusal):
+    """The run has not ended yet, so that its rejected records are not all known."""
+
+    code = "run_unfinished"
+
+    def __init__(self) -> None:
+        super().__init__("The run has not ended yet; wait for its end, or cancel it.")
+
+
+class UrlNotAllowed(Refusal):
+    """The address cannot be delivered to."""
+
+    code = "url_not_allowed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, field="url")
+
+
+class TooManyEndpoints(Refusal):
+    """The tenant has as many endpoints as it may have."""
+
+    code = "endpoint_limit"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"A tenant may have {limit} endpoints; delete one first.")
+
+
+class TooManySecrets(Refusal):
+    """So many secrets of the endpoint are in their overlap that one more would make the header too long."""
+
+    code = "too_many_secrets"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} secrets of this endpoint are still live; wait until one has ended.")
+
+
+class UnsupportedByProvider(Refusal):
+    """The documented operation has no counterpart in this provider's connector yet."""
+
+    code = "unsupported_by_provider"
+
+
+class Overloaded(Refusal):
+    """So much waits for Kafka already that nothing more is taken in."""
+
+    code = "overloaded"
+
+    def __init__(self) -> None:
+        super().__init__("Too much waits to be written already; nothing was accepted, try again.")

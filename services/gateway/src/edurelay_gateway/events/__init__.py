@@ -1,0 +1,1 @@
+"""Events: taken in from the API, and looked up where they went."""

@@ -1,0 +1,1 @@
+"""Ingest: webhooks from providers, taken in durably and answered at once."""

@@ -1,0 +1,1 @@
+"""Runs: what connections are told to do, followed to the end."""

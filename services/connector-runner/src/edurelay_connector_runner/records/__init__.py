@@ -1,0 +1,1 @@
+"""The way of a record through the runner: read, converted, checked, batched, sent."""

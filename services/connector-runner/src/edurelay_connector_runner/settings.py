@@ -1,0 +1,21 @@
+"""What the connector-runner has to be told, beside what every service is."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from edurelay.runtime.settings import ServiceSettings
+
+
+class RunnerSettings(ServiceSettings):
+    """`file_roots` are the folders that connectors may use, separated as in `PATH`; none without it.
+
+    A runner that dies is followed by another after `lease_seconds`; `workers` connections are worked on at once.
+    """
+
+    http_port: int = 8082
+    mongo_database: str = "edurelay_connector_runner"
+    mapping_url: str
+    file_roots: str = ""
+    workers: int = Field(default=4, ge=1)
+    lease_seconds: float = Field(default=10.0, gt=0)

@@ -1,0 +1,1 @@
+"""Faithful simulators of providers, with switchable faults, for the demo and the tests."""

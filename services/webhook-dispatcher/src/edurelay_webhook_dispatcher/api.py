@@ -1,0 +1,329 @@
+"""The internal API: what the gateway asks about events and deliveries, and what it has done to them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+
+import orjson
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from edurelay.events.envelope import Event, now
+from edurelay.events.ids import new_event_id
+from edurelay.events.topics import EVENTS as EVENTS_TOPIC
+from edurelay.kafka.log import LogReader
+from edurelay.mongo import Collection, Document
+from edurelay.web.operation import Answer, Call, operation
+from edurelay.web.paging import PageQuery, decode_cursor, encode_cursor
+from edurelay.web.problems import Problem
+from edurelay_webhook_dispatcher import views
+from edurelay_webhook_dispatcher.body import body_of
+from edurelay_webhook_dispatcher.endpoint import Endpoint
+from edurelay_webhook_dispatcher.endpoints import Endpoints
+from edurelay_webhook_dispatcher.keys import DeliveryKey
+from edurelay_webhook_dispatcher.replays import Replays, pending_delivery
+from edurelay_webhook_dispatcher.repository import Repository
+from edurelay_webhook_dispatcher.retrier import Retrier
+
+ROOT = "/internal/tenants/{tenant}"
+
+
+class EventQuery(PageQuery):
+    """Which events."""
+
+    type: str | None = None
+    subject: str | None = None
+
+
+class DeliveryQuery(PageQuery):
+    """Which deliveries."""
+
+    endpoint: str | None = None
+    event: str | None = None
+    status: Annotated[str | None, Field(pattern="^(pending|delivered|dead_lettered)$")] = None
+
+
+class ReplayRequest(BaseModel):
+    """What to replay: the stretch of time in which the log took the events, and which types."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    since: AwareDatetime
+    until: AwareDatetime
+    event_types: list[str] = Field(default_factory=list)
+
+
+class TestRequest(BaseModel):
+    """The type of the test event."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    event_type: str = "endpoint.test"
+
+
+class Api:
+    """The operations. Every one works on the repository of the tenant in its path."""
+
+    def __init__(
+        self,
+        events: Collection,
+        deliveries: Collection,
+        endpoints: Endpoints,
+        retrier: Retrier,
+        replays: Replays,
+        log: LogReader,
+    ) -> None:
+        self._events = events
+        self._deliveries = deliveries
+        self._endpoints = endpoints
+        self._retrier = retrier
+        self._replays = replays
+        self._log = log
+
+    @operation(
+        "GET",
+        f"{ROOT}/events",
+        summary="List published events",
+        tag="events",
+        auth="internal",
+        query=EventQuery,
+        answers={200: views.EventPage},
+    )
+    async def list_events(self, call: Call[None, EventQuery]) -> Answer:
+        """Newest first."""
+        query = call.query
+        found = await self._repository(call.path).events(
+            type_=query.type, subject=query.subject, before=_key(query.cursor), limit=query.limit
+        )
+        return Answer(body=views.EventPage(data=list(map(views.EventView.of, found)), next_cursor=_next(found, query)))
+
+    @operation(
+        "GET",
+        f"{ROOT}/events/{{id}}",
+        summary="One event, its data and where it went",
+        tag="events",
+        auth="internal",
+        answers={200: views.EventDetail},
+    )
+    async def get_event(self, call: Call[None, None]) -> Answer:
+        """The data is read from the log."""
+        repository = self._repository(call.path)
+        entry = await repository.event(call.path["id"])
+        if entry is None:
+            raise _missing("event")
+        event = await self._read(entry["partition"], entry["offset"], call.path["id"])
+        deliveries = await self._deliveries_of(repository, entry)
+        shown = [
+            views.DeliveryOfEvent(id=each.id, endpoint_id=each.endpoint_id, status=each.status, attempts=each.attempts)
+            for each in map(views.DeliveryView.of, deliveries)
+        ]
+        detail = views.EventDetail(
+            **views.EventView.of(entry).model_dump(),
+            data=orjson.loads(event.data) if event is not None else None,
+            data_available=event is not None,
+            deliveries=shown,
+        )
+        return Answer(body=detail)
+
+    @operation(
+        "GET",
+        f"{ROOT}/deliveries",
+        summary="List deliveries",
+        tag="deliveries",
+        auth="internal",
+        query=DeliveryQuery,
+        answers={200: views.DeliveryPage},
+    )
+    async def list_deliveries(self, call: Call[None, DeliveryQuery]) -> Answer:
+        """Newest first within each endpoint."""
+        query, repository = call.query, self._repository(call.path)
+        if query.event is not None:
+            entry = await repository.event(query.event)
+            every = await self._deliveries_of(repository, entry) if entry is not None else []
+            found = [each for each in every if _fits(each, query)]
+            return Answer(body=views.DeliveryPage(data=list(map(views.DeliveryView.of, found)), next_cursor=None))
+        found = await repository.deliveries(
+            endpoint=query.endpoint, status=query.status, before=_key(query.cursor), limit=query.limit
+        )
+        page = views.DeliveryPage(data=list(map(views.DeliveryView.of, found)), next_cursor=_next(found, query))
+        return Answer(body=page)
+
+    @operation(
+        "GET",
+        f"{ROOT}/deliveries/{{id}}",
+        summary="One delivery",
+        tag="deliveries",
+        auth="internal",
+        answers={200: views.DeliveryView},
+    )
+    async def get_delivery(self, call: Call[None, None]) -> Answer:
+        """Where it stands."""
+        return Answer(body=views.DeliveryView.of(await self._delivery(call.path)))
+
+    @operation(
+        "GET",
+        f"{ROOT}/deliveries/{{id}}/attempts",
+        summary="The attempts of a delivery",
+        tag="deliveries",
+        auth="internal",
+        answers={200: views.AttemptPage},
+    )
+    async def list_attempts(self, call: Call[None, None]) -> Answer:
+        """First to last."""
+        delivery = await self._delivery(call.path)
+        return Answer(body=views.AttemptPage(data=list(map(views.AttemptView.of, delivery["attempts"]))))
+
+    @operation(
+        "POST",
+        f"{ROOT}/deliveries/{{id}}/redeliver",
+        summary="Deliver once more",
+        tag="deliveries",
+        auth="internal",
+        answers={202: views.DeliveryView},
+    )
+    async def redeliver(self, call: Call[None, None]) -> Answer:
+        """The same id and bytes, with a whole schedule before it."""
+        delivery = await self._delivery(call.path)
+        key = DeliveryKey.from_stored(delivery["_id"])
+        body = delivery.get("body") or await self._body(key, delivery["event_id"])
+        repository = self._repository(call.path)
+        await repository.redeliver(delivery, body)
+        self._retrier.wake()
+        again = await repository.delivery(key)
+        return Answer(202, views.DeliveryView.of(again or delivery))
+
+    @operation(
+        "POST",
+        f"{ROOT}/endpoints/{{id}}/redeliver",
+        summary="Deliver all dead letters of an endpoint once more",
+        tag="endpoints",
+        auth="internal",
+        answers={202: views.Redelivered},
+    )
+    async def redeliver_dead_letters(self, call: Call[None, None]) -> Answer:
+        """While the endpoint is disabled they wait."""
+        endpoint = self._endpoint(call.path)
+        count = await self._repository(call.path).redeliver_dead_letters(endpoint.id)
+        self._retrier.wake()
+        return Answer(202, views.Redelivered(redelivered=count))
+
+    @operation(
+        "GET",
+        f"{ROOT}/endpoints/{{id}}/ledger",
+        summary="How many deliveries of an endpoint stand where",
+        tag="endpoints",
+        auth="internal",
+        answers={200: views.Ledger},
+    )
+    async def ledger(self, call: Call[None, None]) -> Answer:
+        """Counted from the deliveries themselves."""
+        counted = await self._repository(call.path).ledger(call.path["id"])
+        return Answer(body=views.Ledger(**counted))
+
+    @operation(
+        "POST",
+        f"{ROOT}/endpoints/{{id}}/replay",
+        summary="Deliver a stretch of the log to an endpoint",
+        tag="endpoints",
+        auth="internal",
+        body=ReplayRequest,
+        answers={202: views.ReplayAsked},
+    )
+    async def replay(self, call: Call[ReplayRequest, None]) -> Answer:
+        """What the endpoint's patterns match, also from before it existed."""
+        endpoint, asked = self._endpoint(call.path), call.body
+        if asked.until < asked.since:
+            raise Problem(422, "invalid_request", "until lies before since", field="until")
+        replay_id = await self._replays.ask(
+            endpoint.tenant,
+            endpoint.id,
+            _milliseconds(asked.since),
+            _milliseconds(asked.until),
+            asked.event_types,
+            endpoint.event_types,
+        )
+        return Answer(202, views.ReplayAsked(replay_id=replay_id))
+
+    @operation(
+        "POST",
+        f"{ROOT}/endpoints/{{id}}/test",
+        summary="Send a test event to one endpoint",
+        tag="endpoints",
+        auth="internal",
+        body=TestRequest,
+        answers={202: views.DeliveryView},
+    )
+    async def test(self, call: Call[TestRequest, None]) -> Answer:
+        """The event is made for this endpoint alone and is not published."""
+        endpoint = self._endpoint(call.path)
+        data = {"endpoint_id": endpoint.id, "message": "This is a test event from Edurelay."}
+        event = Event(
+            id=new_event_id(),
+            type=call.body.event_type,
+            source="/edurelay/webhook-dispatcher",
+            tenant=endpoint.tenant,
+            time=now(),
+            data=orjson.dumps(data),
+        )
+        key = DeliveryKey(endpoint.tenant, endpoint.id, int(time.time() * 1000), f"t{secrets.token_hex(6)}")
+        document = pending_delivery(key, event)
+        await self._deliveries.insert_one(document)
+        self._retrier.wake()
+        return Answer(202, views.DeliveryView.of(document))
+
+    def _repository(self, path: Mapping[str, str]) -> Repository:
+        return Repository(self._events, self._deliveries, path["tenant"])
+
+    def _endpoint(self, path: Mapping[str, str]) -> Endpoint:
+        endpoint = self._endpoints.get(path["id"])
+        if endpoint is None or endpoint.tenant != path["tenant"]:
+            raise _missing("endpoint")
+        return endpoint
+
+    async def _delivery(self, path: Mapping[str, str]) -> Document:
+        key = DeliveryKey.parse(path["tenant"], path["id"])
+        found = await self._repository(path).delivery(key) if key is not None else None
+        if found is None:
+            raise _missing("delivery")
+        return found
+
+    async def _deliveries_of(self, repository: Repository, entry: Document) -> list[Document]:
+        return await repository.deliveries_of(entry, self._endpoints.ids_of(repository.tenant))
+
+    async def _body(self, key: DeliveryKey, event_id: str) -> bytes:
+        """Return the bytes of a delivery that arrived, from the log."""
+        event = await self._read(*key.position, event_id) if key.position is not None else None
+        if event is None:
+            detail = "The log no longer has this event, so it cannot be delivered again; publish it anew."
+            raise Problem(410, "payload_gone", detail)
+        return body_of(event)
+
+    async def _read(self, partition: int, offset: int, event_id: str) -> Event | None:
+        received = await self._log.read_one(EVENTS_TOPIC, partition, offset)
+        if received is None:
+            return None
+        event = Event.from_message(received.headers, received.value)
+        return event if event.id == event_id else None
+
+
+def _missing(kind: str) -> Problem:
+    return Problem(404, "not_found", f"There is no such {kind}.")
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _key(cursor: str | None) -> str | None:
+    return str(decode_cursor(cursor, str)[0]) if cursor else None
+
+
+def _next(found: list[Document], query: PageQuery) -> str | None:
+    return encode_cursor(found[-1]["_id"]) if len(found) == query.limit else None
+
+
+def _fits(delivery: Document, query: DeliveryQuery) -> bool:
+    return query.endpoint in (None, delivery["endpoint"]) and query.status in (None, delivery["status"])

@@ -1,0 +1,141 @@
+"""Carries deliveries: gives each to its endpoint's lane, makes the attempts, and says what came of them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from edurelay.messages.deliveries import DeliveryStatus
+from edurelay.runtime.metrics import DELIVERY_ATTEMPTS, DELIVERY_SECONDS, WINDOW_FULL
+from edurelay_webhook_dispatcher.endpoint import Endpoint
+from edurelay_webhook_dispatcher.lanes import Lane
+from edurelay_webhook_dispatcher.recorder import Recorder
+from edurelay_webhook_dispatcher.retries import Delivered, GiveUp, Retry, decide
+from edurelay_webhook_dispatcher.sender import Attempt, Sender
+from edurelay_webhook_dispatcher.work import State, Work
+
+#: How often the lanes are looked through for work that has waited too long, in seconds.
+SWEEP = 0.1
+
+
+class Courier:
+    """All lanes. `gone` is told of an endpoint that wants nothing any more; `lease` is how long an attempt may take,
+    in seconds, before somebody else may make it."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        recorder: Recorder,
+        *,
+        schedule: Sequence[float],
+        lease: float,
+        gone: Callable[[Endpoint, str], None],
+    ) -> None:
+        self._sender = sender
+        self._recorder = recorder
+        self._schedule = schedule
+        self._gone = gone
+        self._lanes: dict[str, Lane] = {}
+        self.lease = lease
+        #: Called when a lane that is behind has nothing left to do; the retrier listens.
+        self.hungry: Callable[[], None] = lambda: None
+
+    def lane(self, endpoint: Endpoint) -> Lane:
+        """Return the endpoint's lane."""
+        lane = self._lanes.get(endpoint.id)
+        if lane is None:
+            lane = self._lanes[endpoint.id] = Lane(endpoint, self._attempt, lambda: self.hungry())
+        elif lane.endpoint is not endpoint:
+            lane.update(endpoint)
+        return lane
+
+    def lanes(self) -> Iterable[Lane]:
+        """Return every lane that was used and still has work, or is behind."""
+        return [lane for lane in self._lanes.values() if not lane.idle or lane.behind]
+
+    def forget(self, endpoint_id: str) -> None:
+        """Take an endpoint's waiting work to the store, since it is disabled or deleted."""
+        lane = self._lanes.get(endpoint_id)
+        if lane is not None:
+            self._write_down(lane.take_waiting(), time.time())
+            if lane.idle:
+                del self._lanes[endpoint_id]
+
+    def carry(self, endpoint: Endpoint, work: Work) -> None:
+        """Attempt a delivery now if the lane is not behind; else it takes its turn through the store."""
+        lane = self.lane(endpoint)
+        pause = self._schedule_of(endpoint)[0] if not work.attempts and not work.recorded else 0.0
+        if pause > 0:
+            self._recorder.put(work, State(DeliveryStatus.PENDING, due=time.time() + pause))
+        elif lane.behind and not work.recorded:
+            WINDOW_FULL.of().inc()
+            self._recorder.put(work, State(DeliveryStatus.PENDING, due=time.time()))
+        else:
+            lane.offer(work)
+
+    async def run(self) -> None:
+        """Sweep the lanes, until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP)
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Write down what has been under way or waiting for too long."""
+        now, wall = time.monotonic(), time.time()
+        for endpoint_id, lane in list(self._lanes.items()):
+            for work in lane.overdue(now):
+                self._recorder.put(work, State(DeliveryStatus.PENDING, due=wall + self.lease))
+            spilled = lane.spill(now, SWEEP)
+            WINDOW_FULL.of().inc(len(spilled))
+            self._write_down(spilled, wall)
+            if lane.idle and not lane.behind:
+                del self._lanes[endpoint_id]
+
+    async def finish(self, seconds: float) -> None:
+        """Let the attempts that are under way end, for at most `seconds`; what waits goes to the store."""
+        for lane in self._lanes.values():
+            self._write_down(lane.take_waiting(), time.time())
+        tasks = [task for lane in self._lanes.values() for task in lane.under_way.values()]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=seconds)
+            for task in late:
+                task.cancel()
+        await self._recorder.drained()
+
+    def _write_down(self, works: Iterable[Work], due: float) -> None:
+        for work in works:
+            self._recorder.put(work, State(DeliveryStatus.PENDING, due=due))
+
+    def _schedule_of(self, endpoint: Endpoint) -> Sequence[float]:
+        return endpoint.subscription.retry_schedule or self._schedule
+
+    async def _attempt(self, endpoint: Endpoint, work: Work) -> None:
+        DELIVERY_SECONDS.of("queue").observe(time.monotonic() - work.since)
+        attempt = await self._sender.attempt(endpoint, work)
+        DELIVERY_SECONDS.of("request").observe(attempt.seconds)
+        state = self._judge(endpoint, work, attempt)
+        self._recorder.put(work, state, attempt)
+        if attempt.status == 410:
+            self._gone(endpoint, state.reason or "")
+
+    def _judge(self, endpoint: Endpoint, work: Work, attempt: Attempt) -> State:
+        decision = decide(
+            number=work.made + 1,
+            status=attempt.status,
+            retry_after=attempt.retry_after,
+            schedule=self._schedule_of(endpoint),
+            chance=random.random(),
+            now=time.time(),
+        )
+        match decision:
+            case Delivered():
+                DELIVERY_ATTEMPTS.of("delivered").inc()
+                return State(DeliveryStatus.DELIVERED)
+            case Retry(seconds):
+                DELIVERY_ATTEMPTS.of("retry").inc()
+                return State(DeliveryStatus.PENDING, due=time.time() + seconds)
+            case GiveUp(reason):
+                DELIVERY_ATTEMPTS.of("dead_lettered").inc()
+                return State(DeliveryStatus.DEAD_LETTERED, reason=reason)

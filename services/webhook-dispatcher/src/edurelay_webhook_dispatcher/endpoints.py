@@ -1,0 +1,68 @@
+"""The endpoints that exist, kept up with the compacted topic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edurelay.messages.subscriptions import Subscription
+from edurelay.runtime.logging import get_logger
+from edurelay.security.sealing import Sealer, Unsealable
+from edurelay_webhook_dispatcher.endpoint import Endpoint
+from edurelay_webhook_dispatcher.matching import Subscribers
+
+_log = get_logger(__name__)
+
+
+class Endpoints:
+    """Every endpoint by its id, and the enabled ones by what they want. `closed` is called with the id of one that
+    was disabled or deleted."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+        self._all: dict[str, Endpoint] = {}
+        self._subscribers: Subscribers[Endpoint] = Subscribers()
+        self.closed: Callable[[str], None] = lambda endpoint_id: None
+
+    def on_change(self, endpoint_id: str, subscription: Subscription | None) -> None:
+        """Take over a new state of an endpoint; None: it was deleted."""
+        if subscription is None:
+            former = self._all.pop(endpoint_id, None)
+            if former is not None:
+                self._subscribers.remove(former.tenant, endpoint_id)
+            self.closed(endpoint_id)
+            return
+        try:
+            endpoint = Endpoint.open(subscription, self._sealer)
+        except Unsealable as error:
+            _log.error("an endpoint's secrets do not open; it gets nothing", endpoint=endpoint_id, reason=str(error))
+            return
+        self._all[endpoint_id] = endpoint
+        if subscription.enabled:
+            self._subscribers.put(endpoint)
+        else:
+            self.disable(endpoint)
+
+    def disable(self, endpoint: Endpoint) -> None:
+        """Give the endpoint nothing more, until the next change of it says otherwise."""
+        self._subscribers.remove(endpoint.tenant, endpoint.id)
+        self.closed(endpoint.id)
+
+    def matching(self, tenant: str, event_type: str) -> tuple[Endpoint, ...]:
+        """Return the enabled endpoints that want events of this type."""
+        return self._subscribers.matching(tenant, event_type)
+
+    def get(self, endpoint_id: str) -> Endpoint | None:
+        """Return an endpoint, enabled or not."""
+        return self._all.get(endpoint_id)
+
+    def ids_of(self, tenant: str) -> list[str]:
+        """Return the ids of a tenant's endpoints."""
+        return [endpoint.id for endpoint in self._all.values() if endpoint.tenant == tenant]
+
+    def enabled(self, endpoint: Endpoint) -> bool:
+        """Return True if the endpoint may get something."""
+        return self._subscribers.has(endpoint.tenant, endpoint.id)
+
+    def closed_ids(self) -> list[str]:
+        """Return the ids of the endpoints that exist and are disabled."""
+        return [endpoint.id for endpoint in self._all.values() if not self.enabled(endpoint)]

@@ -1,0 +1,170 @@
+"""From the events topic to the lanes: each event is indexed, matched, and its first attempts begin at once.
+
+Most events are met here for the first time. Those that may have been met before, because the log was read again
+after a crash or because their producer says so, are looked up, so that nobody gets them twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edurelay.events.envelope import Event, MalformedEvent
+from edurelay.events.ids import OWN_EVENT_ID, event_key
+from edurelay.kafka.consumer import Assignment, Batch, Received
+from edurelay.kafka.dead_letters import DeadLetters
+from edurelay.mongo import Collection, Document
+from edurelay_webhook_dispatcher.body import body_of
+from edurelay_webhook_dispatcher.courier import Courier
+from edurelay_webhook_dispatcher.endpoint import Endpoint
+from edurelay_webhook_dispatcher.endpoints import Endpoints
+from edurelay_webhook_dispatcher.keys import DeliveryKey, event_origin
+from edurelay_webhook_dispatcher.recorder import Recorder
+from edurelay_webhook_dispatcher.work import Countdown, Work
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    received: Received
+    event: Event
+    endpoints: tuple[Endpoint, ...]
+    check: bool
+
+    @property
+    def position(self) -> tuple[int, int]:
+        return self.received.partition, self.received.offset
+
+    def delivery_key(self, endpoint: Endpoint) -> DeliveryKey:
+        return DeliveryKey(endpoint.tenant, endpoint.id, self.received.timestamp, event_origin(*self.position))
+
+
+class Intake:
+    """The handler of the events topic."""
+
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        courier: Courier,
+        recorder: Recorder,
+        dead_letters: DeadLetters,
+        *,
+        events: Collection,
+        deliveries: Collection,
+    ) -> None:
+        self._endpoints = endpoints
+        self._courier = courier
+        self._recorder = recorder
+        self._dead_letters = dead_letters
+        self._events = events
+        self._deliveries = deliveries
+        #: Up to where a partition may have been read by somebody before us.
+        self._known_until: dict[int, int] = {}
+        #: Events that were met and are not in the index yet, by tenant and id.
+        self._under_way: dict[tuple[str, str], tuple[int, int]] = {}
+
+    async def assigned(self, assignments: Sequence[Assignment]) -> None:
+        """Remember the end of each partition: what stands before it may have been delivered already."""
+        for assignment in assignments:
+            self._known_until[assignment.partition] = assignment.end
+
+    async def revoked(self, partitions: Sequence[tuple[str, int]]) -> None:
+        """Nothing to do: what is under way ends, and is found in the store by whoever reads the log again."""
+
+    async def handle(self, batch: Batch) -> None:
+        """Begin the deliveries of a batch; each message is done when the store knows all of its deliveries."""
+        arrivals = [arrival for received in batch.messages if (arrival := await self._arrive(batch, received))]
+        checked = [arrival for arrival in arrivals if arrival.check]
+        indexed = await self._indexed(checked) if checked else {}
+        present = await self._present(checked) if checked else frozenset()
+        for arrival in arrivals:
+            self._begin(batch, arrival, indexed, present)
+
+    async def _arrive(self, batch: Batch, received: Received) -> _Arrival | None:
+        try:
+            event = Event.from_message(received.headers, received.value)
+        except MalformedEvent as error:
+            await self._dead_letters.send(received, reason="malformed", error=error, attempts=1)
+            batch.done(received.offset)
+            return None
+        check = event.maybe_repeated or received.offset < self._known_until.get(received.partition, 0)
+        return _Arrival(received, event, self._endpoints.matching(event.tenant, event.type), check)
+
+    def _begin(
+        self,
+        batch: Batch,
+        arrival: _Arrival,
+        indexed: dict[tuple[str, str], Document],
+        present: frozenset[str],
+    ) -> None:
+        received, event, identity = arrival.received, arrival.event, (arrival.event.tenant, arrival.event.id)
+        entry = indexed.get(identity)
+        known = (entry["partition"], entry["offset"]) if entry is not None else self._under_way.get(identity)
+        if known is not None and known != arrival.position:
+            batch.done(received.offset)
+            return
+        # An event that was matched before keeps its endpoints: who subscribed in between does not get it now.
+        keys = [
+            (endpoint, arrival.delivery_key(endpoint))
+            for endpoint in arrival.endpoints
+            if entry is None or endpoint.id in entry["to"]
+        ]
+        missing = [(endpoint, key) for endpoint, key in keys if key.stored not in present]
+        finished = Countdown(len(missing) + 1, lambda: batch.done(received.offset))
+        self._under_way[identity] = arrival.position
+
+        def written() -> None:
+            self._under_way.pop(identity, None)
+            finished()
+
+        self._recorder.matched(_index_entry(arrival), written)
+        if not missing:
+            return
+        body, now = body_of(event), time.monotonic()
+        for endpoint, key in missing:
+            work = Work(key, event.id, event.type, body, now, event.traceparent, settled=finished)
+            self._courier.carry(endpoint, work)
+
+    async def _indexed(self, arrivals: list[_Arrival]) -> dict[tuple[str, str], Document]:
+        """Return what the index knows of these events, by tenant and id."""
+        found: dict[tuple[str, str], Document] = {}
+        fields = {"given_id": 1, "partition": 1, "offset": 1, "to": 1}
+        own = [a.event for a in arrivals if OWN_EVENT_ID.fullmatch(a.event.id)]
+        given = [a.event for a in arrivals if not OWN_EVENT_ID.fullmatch(a.event.id)]
+        if own:
+            ids = [f"{event.tenant}/{event.id}" for event in own]
+            async for entry in self._events.find({"_id": {"$in": ids}}, fields):
+                tenant, _, event_id = entry["_id"].partition("/")
+                found[tenant, event_id] = entry
+        for tenant in {event.tenant for event in given}:
+            ids = [event.id for event in given if event.tenant == tenant]
+            async for entry in self._events.find({"tenant": tenant, "given_id": {"$in": ids}}, fields):
+                found[tenant, entry["given_id"]] = entry
+        return found
+
+    async def _present(self, arrivals: list[_Arrival]) -> frozenset[str]:
+        """Return which of the deliveries of these events the store knows."""
+        ids = [arrival.delivery_key(endpoint).stored for arrival in arrivals for endpoint in arrival.endpoints]
+        if not ids:
+            return frozenset()
+        return frozenset([entry["_id"] async for entry in self._deliveries.find({"_id": {"$in": ids}}, {"_id": 1})])
+
+
+def _index_entry(arrival: _Arrival) -> Document:
+    received, event = arrival.received, arrival.event
+    entry: Document = {
+        "_id": f"{event.tenant}/{event_key(event.id, received.timestamp)}",
+        "tenant": event.tenant,
+        "type": event.type,
+        "time": event.time,
+        "source": event.source,
+        "partition": received.partition,
+        "offset": received.offset,
+        "moment": received.timestamp,
+        "to": [endpoint.id for endpoint in arrival.endpoints],
+    }
+    if event.subject is not None:
+        entry["subject"] = event.subject
+    if not OWN_EVENT_ID.fullmatch(event.id):
+        entry["given_id"] = event.id
+    return entry

@@ -1,0 +1,75 @@
+"""Which endpoints get an event. Pure.
+
+A pattern is a dotted event type in which a part may be `*`: one part in the middle, one or more at the end.
+`*` alone takes everything, `student.*` takes `student.created` and `student.plan.changed`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Generic, Protocol, TypeVar
+
+
+class Subscriber(Protocol):
+    """What matching has to know of an endpoint."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def tenant(self) -> str: ...
+
+    @property
+    def event_types(self) -> Sequence[str]: ...
+
+
+S = TypeVar("S", bound=Subscriber)
+
+
+def matches(pattern: str, event_type: str) -> bool:
+    """Return True if the pattern takes events of this type."""
+    wanted, parts = pattern.split("."), event_type.split(".")
+    if wanted[-1] == "*":
+        if len(parts) < len(wanted):
+            return False
+        wanted.pop()
+    elif len(parts) != len(wanted):
+        return False
+    return all(want in ("*", part) for want, part in zip(wanted, parts, strict=False))
+
+
+class Subscribers(Generic[S]):
+    """The enabled endpoints, by tenant. What a type matches is worked out once and remembered until a change."""
+
+    def __init__(self) -> None:
+        self._by_tenant: defaultdict[str, dict[str, S]] = defaultdict(dict)
+        self._remembered: dict[tuple[str, str], tuple[S, ...]] = {}
+
+    def put(self, subscriber: S) -> None:
+        """Add an endpoint, or replace it."""
+        self._by_tenant[subscriber.tenant][subscriber.id] = subscriber
+        self._remembered.clear()
+
+    def remove(self, tenant: str, subscriber_id: str) -> None:
+        """Take an endpoint out, where it is in."""
+        self._by_tenant[tenant].pop(subscriber_id, None)
+        self._remembered.clear()
+
+    def has(self, tenant: str, subscriber_id: str) -> bool:
+        """Return True if the endpoint is in."""
+        return subscriber_id in self._by_tenant.get(tenant, {})
+
+    def matching(self, tenant: str, event_type: str) -> tuple[S, ...]:
+        """Return the tenant's endpoints that take events of this type."""
+        found = self._remembered.get((tenant, event_type))
+        if found is None:
+            found = tuple(
+                subscriber
+                for subscriber in self._by_tenant.get(tenant, {}).values()
+                if any(matches(pattern, event_type) for pattern in subscriber.event_types)
+            )
+            if len(self._remembered) > 10_000:
+                self._remembered.clear()
+            self._remembered[tenant, event_type] = found
+        return found

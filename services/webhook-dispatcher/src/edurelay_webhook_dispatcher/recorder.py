@@ -1,0 +1,193 @@
+"""Writes states in batches: one insert for many finished deliveries, never a round trip for each.
+
+The order within a batch is what makes a crash harmless: documents first, then the attempt messages, and only then
+is the log told that it may forget. Every write can be repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from edurelay.events.envelope import Message
+from edurelay.events.topics import DELIVERIES as ATTEMPTS_TOPIC
+from edurelay.kafka import KafkaUnavailable
+from edurelay.kafka.producer import Producer
+from edurelay.messages.deliveries import AttemptMade, DeliveryStatus
+from edurelay.mongo import Collection, Document, StoreUnavailable, UpdateOne, insert_new
+from edurelay.runtime.logging import get_logger
+from edurelay.runtime.metrics import DELIVERY_SECONDS
+from edurelay_webhook_dispatcher.retries import iso
+from edurelay_webhook_dispatcher.sender import Attempt
+from edurelay_webhook_dispatcher.work import State, Work
+
+#: How long a first entry waits for company, in seconds, and how many entries are written at once.
+LINGER = 0.02
+LARGEST = 500
+#: How many attempts a delivery's history keeps.
+HISTORY = 50
+PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    work: Work
+    state: State
+    attempt: Attempt | None
+    first: bool
+
+
+class Recorder:
+    """Takes states from everywhere and writes them from one task; `run` has to run for as long as it is used."""
+
+    def __init__(self, events: Collection, deliveries: Collection, producer: Producer) -> None:
+        self._events = events
+        self._deliveries = deliveries
+        self._producer = producer
+        self._entries: list[_Entry] = []
+        self._matched: list[tuple[Document, Callable[[], None]]] = []
+        self._wake = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def matched(self, event: Document, settled: Callable[[], None]) -> None:
+        """Write an event into the index; `settled` is called when it is there."""
+        self._matched.append((event, settled))
+        self._stir()
+
+    def put(self, work: Work, state: State, attempt: Attempt | None = None) -> None:
+        """Write where a delivery stands, and the attempt that left it there."""
+        if attempt is not None:
+            work.attempts.append(_history(len(work.attempts) + 1, attempt))
+            del work.attempts[:-HISTORY]
+        self._entries.append(_Entry(work, state, attempt, first=not work.recorded))
+        work.recorded = True
+        self._stir()
+
+    async def drained(self) -> None:
+        """Return when everything that was put has been written."""
+        await self._empty.wait()
+
+    async def run(self) -> None:
+        """Write, until cancelled. A store or a broker that is away is waited for."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if len(self._entries) + len(self._matched) < LARGEST:
+                await asyncio.sleep(LINGER)
+            while self._entries or self._matched:
+                entries, self._entries = self._entries[:LARGEST], self._entries[LARGEST:]
+                matched, self._matched = self._matched[:LARGEST], self._matched[LARGEST:]
+                with DELIVERY_SECONDS.of("store").time():
+                    await self._persist(entries, matched)
+            self._empty.set()
+
+    def _stir(self) -> None:
+        self._empty.clear()
+        self._wake.set()
+
+    async def _persist(self, entries: list[_Entry], matched: list[tuple[Document, Callable[[], None]]]) -> None:
+        attempt = 0
+        while True:
+            try:
+                await self._write(entries, [event for event, _ in matched])
+                break
+            except (*StoreUnavailable, KafkaUnavailable) as error:
+                _log.warning("states could not be written, trying again", reason=str(error), waiting=len(entries))
+                await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
+                attempt += 1
+        for entry in entries:
+            entry.work.settle()
+        for _, settled in matched:
+            settled()
+
+    async def _write(self, entries: list[_Entry], events: list[Document]) -> None:
+        newest: dict[str, _Entry] = {entry.work.key.stored: entry for entry in entries}
+        first = {entry.work.key.stored for entry in entries if entry.first}
+        fresh = [_document(entry) for name, entry in newest.items() if name in first]
+        known = [entry for name, entry in newest.items() if name not in first]
+        if events:
+            await insert_new(self._events, events)
+        if fresh:
+            present = await insert_new(self._deliveries, fresh)
+            known += [newest[duplicate.document["_id"]] for duplicate in present]
+        if known:
+            await self._deliveries.bulk_write([_update(entry) for entry in known], ordered=False)
+        made = [_message(entry, entry.attempt) for entry in entries if entry.attempt is not None]
+        if made:
+            await self._producer.send_all(made)
+
+
+def _history(number: int, attempt: Attempt) -> dict[str, Any]:
+    history: dict[str, Any] = {"n": number, "at": iso(attempt.at), "ms": round(attempt.seconds * 1000, 2)}
+    if attempt.status is not None:
+        history["status"] = attempt.status
+    if attempt.error is not None:
+        history["error"] = attempt.error
+    if attempt.excerpt:
+        history["excerpt"] = attempt.excerpt
+    return history
+
+
+def _open_fields(entry: _Entry) -> Document:
+    """The fields that only an open delivery has: what another attempt, or a person, needs."""
+    if entry.state.status is DeliveryStatus.DELIVERED:
+        return {}
+    fields: Document = {"open": True, "body": entry.work.body}
+    if entry.state.due is not None:
+        fields["due_at"] = entry.state.due
+    if entry.state.reason is not None:
+        fields["reason"] = entry.state.reason
+    if entry.work.traceparent is not None:
+        fields["traceparent"] = entry.work.traceparent
+    if entry.work.forgiven:
+        fields["forgiven"] = entry.work.forgiven
+    return fields
+
+
+def _document(entry: _Entry) -> Document:
+    work = entry.work
+    return {
+        "_id": work.key.stored,
+        "endpoint": work.key.endpoint,
+        "event_id": work.event_id,
+        "type": work.event_type,
+        "status": entry.state.status.value,
+        "attempts": work.attempts,
+        "updated": time.time(),
+        **_open_fields(entry),
+    }
+
+
+def _update(entry: _Entry) -> UpdateOne:
+    fields = _open_fields(entry)
+    fields |= {"status": entry.state.status.value, "attempts": entry.work.attempts, "updated": time.time()}
+    gone = {name: "" for name in ("open", "body", "due_at", "reason", "traceparent", "forgiven") if name not in fields}
+    # A delivery that arrived stays delivered, whatever a late attempt of another dispatcher says.
+    return UpdateOne(
+        {"_id": entry.work.key.stored, "status": {"$ne": DeliveryStatus.DELIVERED.value}},
+        {"$set": fields, "$unset": gone},
+    )
+
+
+def _message(entry: _Entry, attempt: Attempt) -> Message:
+    work = entry.work
+    made = AttemptMade(
+        delivery_id=work.key.text,
+        event_id=work.event_id,
+        event_type=work.event_type,
+        endpoint_id=work.key.endpoint,
+        tenant=work.key.tenant,
+        number=work.attempts[-1]["n"],
+        at=iso(attempt.at),
+        duration_ms=round(attempt.seconds * 1000, 2),
+        status=entry.state.status,
+        status_code=attempt.status,
+        error=attempt.error,
+    )
+    return Message(ATTEMPTS_TOPIC.name, work.key.endpoint.encode(), made.encode())

@@ -1,0 +1,83 @@
+"""What happens after an attempt. Pure: a decision is returned, nobody waits or writes here.
+
+2xx delivers; 410 ends the delivery and disables the endpoint; everything else is tried again by the schedule, not
+before the receiver's own `Retry-After`, until the schedule is used up (Standard Webhooks 1.0.0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+
+#: The longest `Retry-After` that is honoured, in seconds.
+LONGEST_RETRY_AFTER = 86_400.0
+#: A pause is drawn from this share of it to both sides, so that what failed together does not return together.
+JITTER = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The receiver took it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Another attempt follows in `seconds`."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The delivery goes to the dead letters; `endpoint_gone` says that the endpoint has to be disabled too."""
+
+    reason: str
+    endpoint_gone: bool = False
+
+
+Decision = Delivered | Retry | GiveUp
+
+
+def decide(
+    *, number: int, status: int | None, retry_after: str | None, schedule: Sequence[float], chance: float, now: float
+) -> Decision:
+    """Judge attempt `number` (from 1) that ended with HTTP `status`, or with None where there was no answer.
+
+    `schedule` holds the seconds before each attempt, `chance` is a number from 0 to 1 for the jitter, `now` the
+    Unix time by which a date in `retry_after` is judged.
+    """
+    if status is not None and 200 <= status <= 299:
+        return Delivered()
+    if status == 410:
+        return GiveUp("the endpoint answered 410 Gone", endpoint_gone=True)
+    if number >= len(schedule):
+        return GiveUp("every attempt of the schedule failed")
+    pause = schedule[number] * (1 - JITTER + 2 * JITTER * chance)
+    return Retry(max(pause, seconds_asked(retry_after, now)))
+
+
+def seconds_asked(retry_after: str | None, now: float) -> float:
+    """Return how long a `Retry-After` header asks to wait, from 0 to a day; 0 where it makes no sense."""
+    if not retry_after:
+        return 0.0
+    text = retry_after.strip()
+    try:
+        seconds = float(text) if text.isascii() and text.isdigit() else _moment(text) - now
+    except ValueError:
+        return 0.0
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+
+def _moment(text: str) -> float:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError, IndexError) as error:
+        raise ValueError(str(error)) from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+
+
+def iso(moment: float) -> str:
+    """Return a Unix time as the documents write it."""
+    return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,150 @@
+"""What the internal API answers: the stored documents in the words of the API."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from edurelay.mongo import Document
+from edurelay_webhook_dispatcher.keys import DeliveryKey
+from edurelay_webhook_dispatcher.retries import iso
+
+
+class AttemptView(BaseModel):
+    """One attempt; `duration_ms` is the whole exchange."""
+
+    number: int
+    at: str
+    duration_ms: float
+    status_code: int | None
+    error: str | None
+    response_excerpt: str
+    outcome: Literal["succeeded", "failed"]
+
+    @classmethod
+    def of(cls, attempt: dict[str, Any]) -> AttemptView:
+        """Read a stored attempt."""
+        status = attempt.get("status")
+        return cls(
+            number=attempt["n"],
+            at=attempt["at"],
+            duration_ms=attempt["ms"],
+            status_code=status,
+            error=attempt.get("error"),
+            response_excerpt=attempt.get("excerpt", ""),
+            outcome="succeeded" if status is not None and 200 <= status <= 299 else "failed",
+        )
+
+
+class DeliveryView(BaseModel):
+    """One delivery; `attempts` is how many were made."""
+
+    id: str
+    event_id: str
+    event_type: str
+    endpoint_id: str
+    status: str
+    reason: str | None
+    attempts: int
+    created_at: str
+    updated_at: str
+    next_attempt_at: str | None
+
+    @classmethod
+    def of(cls, document: Document) -> DeliveryView:
+        """Read a stored delivery."""
+        key = DeliveryKey.from_stored(document["_id"])
+        due = document.get("due_at")
+        return cls(
+            id=key.text,
+            event_id=document["event_id"],
+            event_type=document["type"],
+            endpoint_id=key.endpoint,
+            status=document["status"],
+            reason=document.get("reason"),
+            attempts=document["attempts"][-1]["n"] if document["attempts"] else 0,
+            created_at=iso(key.moment / 1000),
+            updated_at=iso(document["updated"]),
+            next_attempt_at=iso(due) if due is not None else None,
+        )
+
+
+class EventView(BaseModel):
+    """One published event."""
+
+    id: str
+    type: str
+    subject: str | None
+    time: str
+    source: str
+
+    @classmethod
+    def of(cls, entry: Document) -> EventView:
+        """Read an entry of the index."""
+        return cls(
+            id=entry.get("given_id") or entry["_id"].partition("/")[2],
+            type=entry["type"],
+            subject=entry.get("subject"),
+            time=entry["time"],
+            source=entry["source"],
+        )
+
+
+class DeliveryOfEvent(BaseModel):
+    """Where an event went."""
+
+    id: str
+    endpoint_id: str
+    status: str
+    attempts: int
+
+
+class EventDetail(EventView):
+    """One published event with its data, None where the log no longer has it, and where it went."""
+
+    data: Any = None
+    data_available: bool = True
+    deliveries: list[DeliveryOfEvent] = Field(default_factory=list)
+
+
+class EventPage(BaseModel):
+    """A page of events."""
+
+    data: list[EventView]
+    next_cursor: str | None
+
+
+class DeliveryPage(BaseModel):
+    """A page of deliveries."""
+
+    data: list[DeliveryView]
+    next_cursor: str | None
+
+
+class AttemptPage(BaseModel):
+    """All attempts of a delivery that its history keeps."""
+
+    data: list[AttemptView]
+    next_cursor: str | None = None
+
+
+class Ledger(BaseModel):
+    """How many deliveries of an endpoint stand where: matched = delivered + pending + dead_lettered."""
+
+    matched: int
+    delivered: int
+    pending: int
+    dead_lettered: int
+
+
+class Redelivered(BaseModel):
+    """How many dead letters are due again."""
+
+    redelivered: int
+
+
+class ReplayAsked(BaseModel):
+    """The id of a replay that will be worked off."""
+
+    replay_id: str

@@ -1,0 +1,66 @@
+"""One delivery on its way through the dispatcher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from edurelay.messages.deliveries import DeliveryStatus
+from edurelay_webhook_dispatcher.keys import DeliveryKey
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """A delivery that has to be attempted.
+
+    `attempts` are those made before, as they are stored, of which `forgiven` count no more since the delivery was
+    redelivered. `recorded` is True where the store knows the delivery, or is about to; `settled` is called, once, when the store knows how it stands, so that the log may forget it.
+    `since` is the monotonic moment from which it waits.
+    """
+
+    key: DeliveryKey
+    event_id: str
+    event_type: str
+    body: bytes
+    since: float
+    traceparent: str | None = None
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    forgiven: int = 0
+    recorded: bool = False
+    settled: Callable[[], None] | None = None
+
+    @property
+    def made(self) -> int:
+        """How many attempts were made of the schedule, since the delivery began or was last redelivered."""
+        return len(self.attempts) - self.forgiven
+
+    def settle(self) -> None:
+        """Say that the store knows the delivery."""
+        settled, self.settled = self.settled, None
+        if settled is not None:
+            settled()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where an attempt, or the decision not to make one yet, leaves a delivery. `due` is a Unix time."""
+
+    status: DeliveryStatus
+    due: float | None = None
+    reason: str | None = None
+
+
+class Countdown:
+    """Calls `done` when it was told `count` times; what a message waits for until its offset may be committed."""
+
+    __slots__ = ("_count", "_done")
+
+    def __init__(self, count: int, done: Callable[[], None]) -> None:
+        self._count = count
+        self._done = done
+
+    def __call__(self) -> None:
+        self._count -= 1
+        if self._count == 0:
+            self._done()

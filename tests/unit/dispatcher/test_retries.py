@@ -1,0 +1,82 @@
+"""What follows an attempt is decided by the schedule, the answer and the receiver's own wish."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edurelay_webhook_dispatcher.retries import Decision, Delivered, GiveUp, Retry, decide, seconds_asked
+from edurelay_webhook_dispatcher.settings import DEFAULT_SCHEDULE, parse_schedule
+
+SCHEDULE = parse_schedule(DEFAULT_SCHEDULE)
+NOW = 1_800_000_000.0
+
+
+def after(number: int, status: int | None, retry_after: str | None = None, chance: float = 0.5) -> Decision:
+    return decide(
+        number=number, status=status, retry_after=retry_after, schedule=SCHEDULE, chance=chance, now=NOW
+    )
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+def test_any_2xx_delivers(status: int) -> None:
+    assert after(1, status) == Delivered()
+
+
+@pytest.mark.parametrize("status", [None, 301, 308, 400, 401, 404, 429, 500, 502, 503, 504])
+def test_everything_else_is_tried_again(status: int | None) -> None:
+    assert after(1, status) == Retry(5.0)
+
+
+def test_the_pauses_are_those_of_standard_webhooks() -> None:
+    pauses = [decision.seconds for n in range(1, 10) if isinstance(decision := after(n, 500), Retry)]
+    assert pauses == [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400]
+
+
+def test_the_tenth_failure_is_the_last() -> None:
+    assert isinstance(after(10, 500), GiveUp)
+
+
+def test_410_ends_the_delivery_at_once_and_disables_the_endpoint() -> None:
+    decision = after(1, 410)
+    assert isinstance(decision, GiveUp)
+    assert decision.endpoint_gone
+
+
+@given(st.floats(0, 1))
+def test_jitter_stays_within_a_fifth_to_both_sides(chance: float) -> None:
+    decision = after(2, 500, chance=chance)
+    assert isinstance(decision, Retry)
+    assert 240 <= round(decision.seconds, 6) <= 360
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7.0),
+        (" 7 ", 7.0),
+        (formatdate(NOW + 90, usegmt=True), 90.0),
+        ("1000000000", 86_400.0),
+        ("-5", 0.0),
+        ("soon", 0.0),
+        ("", 0.0),
+        ("1e9", 0.0),
+        ("Fri, 31 Feb 2026 25:61:00 GMT", 0.0),
+        (formatdate(NOW - 90, usegmt=True), 0.0),
+    ],
+)
+def test_retry_after_is_read_in_both_forms_and_survived_in_all_others(header: str, seconds: float) -> None:
+    assert seconds_asked(header, NOW) == pytest.approx(seconds, abs=1)
+
+
+def test_retry_after_only_lengthens_the_pause() -> None:
+    assert after(1, 503, "60") == Retry(60.0)
+    assert after(2, 503, "60") == Retry(300.0)
+
+
+@given(st.text(max_size=40))
+def test_no_retry_after_header_breaks_the_decision(header: str) -> None:
+    assert isinstance(after(1, 503, header), Retry)

@@ -14,9 +14,7 @@ DAY = 86_400
 
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 EventType = Annotated[str, StringConstraints(pattern=rf"^{EVENT_TYPE}$", max_length=EVENT_TYPE_LENGTH)]
-EventPattern = Annotated[
-    str, StringConstraints(pattern=rf"^(\*|{EVENT_TYPE}(\.\*)?)$", max_length=EVENT_TYPE_LENGTH)
-]
+EventPattern = Annotated[str, StringConstraints(pattern=rf"^(\*|{EVENT_TYPE}(\.\*)?)$", max_length=EVENT_TYPE_LENGTH)]
 EventPatterns = Annotated[list[EventPattern], Field(min_length=1, max_length=100), AfterValidator(checked_patterns)]
 Profiles = Annotated[list[SignatureProfile], Field(min_length=1, max_length=3), AfterValidator(checked_patterns)]
 Headers = Annotated[dict[str, str], AfterValidator(checked_headers)]

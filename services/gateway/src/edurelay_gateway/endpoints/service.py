@@ -9,9 +9,16 @@ from weakref import WeakValueDictionary
 
 from edurelay.egress.guard import AddressGuard
 from edurelay.egress.urls import UrlRefused, check_url
+
 from edurelay.events.envelope import now
 from edurelay.events.ids import new_id
-from edurelay_gateway.endpoints.models import EndpointChange, EndpointCreate, EndpointSecrets, StoredEndpoint, StoredSecret
+from edurelay_gateway.endpoints.models import (
+    EndpointChange,
+    EndpointCreate,
+    EndpointSecrets,
+    StoredEndpoint,
+    StoredSecret,
+)
 from edurelay_gateway.endpoints.secrets import EndpointKeys, rotated
 from edurelay_gateway.endpoints.store import EndpointStore
 from edurelay_gateway.errors import ChangedMeanwhile, Missing, TooManyEndpoints, UrlNotAllowed

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from edurelay.events.envelope import timestamp
+from edurelay.web.paging import PageQuery
 from edurelay_gateway.endpoints.models import EventType
 
 #: The most events that one call may publish, and the most bytes that one event may have.
@@ -81,6 +82,13 @@ class BatchOutcome(BaseModel):
     data: list[EventOutcome]
 
 
+class EventQuery(PageQuery):
+    """Which events to list."""
+
+    type: EventType | None = None
+    subject: Subject | None = None
+
+
 class EventSummary(BaseModel):
     """An event without its data."""
 
@@ -114,5 +122,6 @@ class EventDelivery(BaseModel):
 class EventView(EventSummary):
     """An event, its data, and where it went."""
 
-    data: Any = None
+    data: Any = Field(default=None, description="Null where the log no longer has the event.")
+    data_available: bool = True
     deliveries: list[EventDelivery] = []

@@ -1,0 +1,112 @@
+"""`/v1/connections`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from edurelay.web.operation import Answer, Call, operation
+from edurelay.web.paging import PageQuery
+from edurelay_gateway.connections.models import (
+    ConnectionChange,
+    ConnectionCreate,
+    ConnectionCreated,
+    ConnectionPage,
+    ConnectionView,
+    ProviderName,
+    WebhookAddress,
+)
+from edurelay_gateway.connections.service import Connections
+from edurelay_gateway.pages import after, cut
+
+
+class ConnectionQuery(PageQuery):
+    """Which connections to list."""
+
+    provider: ProviderName | None = Field(default=None, description="Only those of this provider.")
+
+
+class ConnectionApi:
+    """A tenant's connections."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    @operation(
+        "POST",
+        "/v1/connections",
+        summary="Make a connection",
+        tag="connections",
+        body=ConnectionCreate,
+        answers={201: ConnectionCreated},
+        idempotent=True,
+    )
+    async def create_connection(self, call: Call[ConnectionCreate, None]) -> Answer:
+        """Config and credentials are checked by the connector first. Credentials are sealed, and never shown again."""
+        connection, address = await self._connections.create(call.tenant, call.body)
+        created = ConnectionCreated(**connection.view().model_dump(), webhook_url=address)
+        return Answer(201, created, {"Location": f"/v1/connections/{connection.id}"})
+
+    @operation(
+        "GET",
+        "/v1/connections",
+        summary="List the connections",
+        tag="connections",
+        query=ConnectionQuery,
+        answers={200: ConnectionPage},
+    )
+    async def list_connections(self, call: Call[None, ConnectionQuery]) -> Answer:
+        """The newest first."""
+        query = call.query
+        found = await self._connections.page(
+            call.tenant, provider=query.provider, limit=query.limit + 1, after=after(query)
+        )
+        page, cursor = cut(found, query.limit)
+        return Answer(body=ConnectionPage(data=[each.view() for each in page], next_cursor=cursor))
+
+    @operation(
+        "GET",
+        "/v1/connections/{connection_id}",
+        summary="Show a connection",
+        tag="connections",
+        answers={200: ConnectionView},
+    )
+    async def get_connection(self, call: Call[None, None]) -> Answer:
+        """One connection, without its credentials."""
+        return Answer(body=(await self._connections.get(call.tenant, call.path["connection_id"])).view())
+
+    @operation(
+        "GET",
+        "/v1/connections/{connection_id}/webhook",
+        summary="Show where the provider may send webhooks",
+        tag="connections",
+        answers={200: WebhookAddress},
+    )
+    async def get_webhook_address(self, call: Call[None, None]) -> Answer:
+        """The address holds a secret: whoever knows it may send webhooks to the connection."""
+        address = await self._connections.webhook_url(call.tenant, call.path["connection_id"])
+        return Answer(body=WebhookAddress(webhook_url=address))
+
+    @operation(
+        "PATCH",
+        "/v1/connections/{connection_id}",
+        summary="Change a connection",
+        tag="connections",
+        body=ConnectionChange,
+        answers={200: ConnectionView},
+    )
+    async def change_connection(self, call: Call[ConnectionChange, None]) -> Answer:
+        """What is left out stays. `config` and `credentials` are replaced as a whole."""
+        changed = await self._connections.change(call.tenant, call.path["connection_id"], call.body)
+        return Answer(body=changed.view())
+
+    @operation(
+        "DELETE",
+        "/v1/connections/{connection_id}",
+        summary="Delete a connection",
+        tag="connections",
+        answers={204: None},
+    )
+    async def delete_connection(self, call: Call[None, None]) -> Answer:
+        """A run that is under way is cancelled. Mappings and entities stay."""
+        await self._connections.delete(call.tenant, call.path["connection_id"])
+        return Answer(204)

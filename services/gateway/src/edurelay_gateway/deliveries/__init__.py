@@ -1,0 +1,1 @@
+"""Deliveries: what became of events on their way to endpoints, kept by the dispatcher."""

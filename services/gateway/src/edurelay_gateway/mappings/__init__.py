@@ -1,0 +1,1 @@
+"""The id map and the canonical records, both kept by the mapping service."""

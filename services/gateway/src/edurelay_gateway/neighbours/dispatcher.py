@@ -1,0 +1,73 @@
+"""The dispatcher: where events went, and what is to be delivered once more."""
+
+from __future__ import annotations
+
+from edurelay.web.internal import InternalClient, internal_path
+from edurelay_gateway.deliveries.models import (
+    AttemptPage,
+    Delivery,
+    DeliveryPage,
+    DeliveryQuery,
+    Ledger,
+    Redelivered,
+    ReplayAccepted,
+    ReplayRequest,
+)
+from edurelay_gateway.events.models import EventPage, EventQuery, EventView
+from edurelay_gateway.neighbours.identifiers import checked
+
+
+class DispatcherService:
+    """Asks the dispatcher. Each method raises `UpstreamUnavailable`, `Missing`, or what the service refuses."""
+
+    def __init__(self, client: InternalClient) -> None:
+        self._client = client
+
+    async def events(self, tenant: str, query: EventQuery) -> EventPage:
+        """Return some of a tenant's events."""
+        path = internal_path("tenants", tenant, "events")
+        return await self._client.get(path, EventPage, query=query.model_dump(mode="json"))
+
+    async def event(self, tenant: str, event_id: str) -> EventView:
+        """Return an event with its data and its deliveries."""
+        return await self._client.get(internal_path("tenants", tenant, "events", checked(event_id, "event")), EventView)
+
+    async def deliveries(self, tenant: str, query: DeliveryQuery) -> DeliveryPage:
+        """Return some of a tenant's deliveries."""
+        path = internal_path("tenants", tenant, "deliveries")
+        return await self._client.get(path, DeliveryPage, query=query.model_dump(mode="json"))
+
+    async def delivery(self, tenant: str, delivery_id: str) -> Delivery:
+        """Return a delivery."""
+        path = internal_path("tenants", tenant, "deliveries", checked(delivery_id, "delivery"))
+        return await self._client.get(path, Delivery)
+
+    async def attempts(self, tenant: str, delivery_id: str) -> AttemptPage:
+        """Return the attempts of a delivery."""
+        path = internal_path("tenants", tenant, "deliveries", checked(delivery_id, "delivery"), "attempts")
+        return await self._client.get(path, AttemptPage)
+
+    async def redeliver(self, tenant: str, delivery_id: str) -> Delivery:
+        """Deliver once more."""
+        path = internal_path("tenants", tenant, "deliveries", checked(delivery_id, "delivery"), "redeliver")
+        return await self._client.post(path, None, Delivery)
+
+    async def redeliver_dead_letters(self, tenant: str, endpoint_id: str) -> Redelivered:
+        """Deliver all dead letters of an endpoint once more."""
+        return await self._client.post(_endpoint(tenant, endpoint_id, "redeliver"), None, Redelivered)
+
+    async def ledger(self, tenant: str, endpoint_id: str) -> Ledger:
+        """Return how many deliveries of an endpoint stand where."""
+        return await self._client.get(_endpoint(tenant, endpoint_id, "ledger"), Ledger)
+
+    async def replay(self, tenant: str, endpoint_id: str, wanted: ReplayRequest) -> ReplayAccepted:
+        """Deliver a stretch of the log to an endpoint once more."""
+        return await self._client.post(_endpoint(tenant, endpoint_id, "replay"), wanted, ReplayAccepted)
+
+    async def test(self, tenant: str, endpoint_id: str, event_type: str) -> Delivery:
+        """Send a test event to an endpoint."""
+        return await self._client.post(_endpoint(tenant, endpoint_id, "test"), {"event_type": event_type}, Delivery)
+
+
+def _endpoint(tenant: str, endpoint_id: str, verb: str) -> str:
+    return internal_path("tenants", tenant, "endpoints", checked(endpoint_id, "endpoint"), verb)

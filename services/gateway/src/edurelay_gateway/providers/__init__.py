@@ -1,0 +1,1 @@
+"""Providers: the connectors that there are."""

@@ -42,5 +42,6 @@ def environment(service: Service, services: Mapping[str, Service], common: Mappi
         "EDURELAY_MAPPING_URL": services["mapping"].url,
         "EDURELAY_DISPATCHER_URL": services["webhook-dispatcher"].url,
         "EDURELAY_RUNNER_URL": services["connector-runner"].url,
+        "EDURELAY_GATEWAY_URL": services["gateway"].url,
         "EDURELAY_PUBLIC_URL": services["gateway"].url,
     }

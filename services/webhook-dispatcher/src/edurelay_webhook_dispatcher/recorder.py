@@ -14,10 +14,11 @@ from typing import Any
 
 from edurelay.events.envelope import Message
 from edurelay.events.topics import DELIVERIES as ATTEMPTS_TOPIC
-from edurelay.kafka import KafkaUnavailable
+from edurelay.kafka.errors import KafkaUnavailable
 from edurelay.kafka.producer import Producer
 from edurelay.messages.deliveries import AttemptMade, DeliveryStatus
-from edurelay.mongo import Collection, Document, StoreUnavailable, UpdateOne, insert_new
+from edurelay.mongo import Collection, Document, StoreUnavailable, UpdateOne
+from edurelay.mongo.writes import insert_new
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERY_SECONDS
 from edurelay_webhook_dispatcher.retries import iso
@@ -30,6 +31,9 @@ LARGEST = 500
 #: How many attempts a delivery's history keeps.
 HISTORY = 50
 PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
+
+#: What passes by itself: a store or a broker that is away.
+AWAY: tuple[type[Exception], ...] = (*StoreUnavailable, KafkaUnavailable)
 
 _log = get_logger(__name__)
 
@@ -97,7 +101,7 @@ class Recorder:
             try:
                 await self._write(entries, [event for event, _ in matched])
                 break
-            except (*StoreUnavailable, KafkaUnavailable) as error:
+            except AWAY as error:
                 _log.warning("states could not be written, trying again", reason=str(error), waiting=len(entries))
                 await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
                 attempt += 1

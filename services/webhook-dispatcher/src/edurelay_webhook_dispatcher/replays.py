@@ -11,18 +11,20 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 
+from edurelay.kafka.log import LogReader
+
 from edurelay.events.envelope import Event, MalformedEvent
 from edurelay.events.topics import EVENTS as EVENTS_TOPIC
-from edurelay.kafka import KafkaUnavailable
-from edurelay.kafka.consumer import Received
-from edurelay.kafka.log import LogReader
+from edurelay.kafka.handler import Received
 from edurelay.messages.deliveries import DeliveryStatus
-from edurelay.mongo import Collection, Document, StoreUnavailable, insert_new
+from edurelay.mongo import Collection, Document
 from edurelay.mongo.leases import Leases
+from edurelay.mongo.writes import insert_new
 from edurelay.runtime.logging import get_logger
 from edurelay_webhook_dispatcher.body import body_of
 from edurelay_webhook_dispatcher.keys import DeliveryKey, replay_origin
 from edurelay_webhook_dispatcher.matching import matches
+from edurelay_webhook_dispatcher.recorder import AWAY
 
 POLL = 5.0
 LEASE_SECONDS = 60.0
@@ -71,7 +73,7 @@ class Replays:
             try:
                 async for replay in self._replays.find({"open": True}):
                     await self._work_off(replay)
-            except (*StoreUnavailable, KafkaUnavailable) as error:
+            except AWAY as error:
                 _log.warning("a replay was broken off, trying again", reason=str(error))
             try:
                 async with asyncio.timeout(POLL):

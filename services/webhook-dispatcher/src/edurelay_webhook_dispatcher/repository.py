@@ -31,9 +31,7 @@ class Repository:
             return await self._events.find_one({"_id": f"{self.tenant}/{event_id}"})
         return await self._events.find_one({"tenant": self.tenant, "given_id": event_id})
 
-    async def events(
-        self, *, type_: str | None, subject: str | None, before: str | None, limit: int
-    ) -> list[Document]:
+    async def events(self, *, type_: str | None, subject: str | None, before: str | None, limit: int) -> list[Document]:
         """Return index entries, newest first, from behind the key `before`."""
         query: Document = {"_id": _below(self.tenant, before)}
         if type_ is not None:

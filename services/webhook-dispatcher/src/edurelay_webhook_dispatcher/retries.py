@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 #: The longest `Retry-After` that is honoured, in seconds.
@@ -75,9 +75,9 @@ def _moment(text: str) -> float:
         moment = parsedate_to_datetime(text)
     except (TypeError, ValueError, IndexError) as error:
         raise ValueError(str(error)) from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def iso(moment: float) -> str:
     """Return a Unix time as the documents write it."""
-    return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

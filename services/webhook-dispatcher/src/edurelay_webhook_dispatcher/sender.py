@@ -9,6 +9,7 @@ from edurelay.egress.client import EgressClient
 from edurelay.egress.errors import EgressError
 from edurelay.egress.guard import AddressGuard
 from edurelay.egress.urls import check_url
+
 from edurelay.runtime.tracing import continue_trace
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.work import Work

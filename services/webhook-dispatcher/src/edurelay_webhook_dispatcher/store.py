@@ -25,9 +25,7 @@ DELIVERIES: Final = CollectionSpec(
 EVENTS: Final = CollectionSpec(
     "events",
     indexes=(
-        Index(
-            (("tenant", ASCENDING), ("given_id", ASCENDING)), unique=True, partial={"given_id": {"$exists": True}}
-        ),
+        Index((("tenant", ASCENDING), ("given_id", ASCENDING)), unique=True, partial={"given_id": {"$exists": True}}),
     ),
 )
 

@@ -65,7 +65,8 @@ class Control:
 
 async def _document(request: web.Request) -> Any:
     try:
-        return json.loads(await request.text() or "{}")
+        text = await request.text()
+        return json.loads(text) if text else {}
     except ValueError as error:
         raise web.HTTPBadRequest(text="the body is not JSON") from error
 
@@ -74,7 +75,7 @@ async def _numbers(request: web.Request, **defaults: int) -> dict[str, int]:
     document = await _document(request)
     if not isinstance(document, dict) or not document.keys() <= defaults.keys():
         raise web.HTTPBadRequest(text=f"the body may have these members: {', '.join(defaults)}")
-    wanted = defaults | document
+    wanted: dict[str, Any] = defaults | document
     if any(isinstance(number, bool) or not isinstance(number, int) or number < 0 for number in wanted.values()):
         raise web.HTTPBadRequest(text="every member is a whole number")
     return wanted

@@ -122,7 +122,7 @@ class Generation:
             idnumber=f"SIS-{short}-{grade}",
             category=3 + year % 4,
             sortorder=30_000 + place,
-            summary=f"<p>Resumen de {name} — números &amp; <b>letras</b></p>",
+            summary=f"<p>Resumen de {short} — números &amp; <b>letras</b></p>",
             format="weeks" if turn == 6 else "topics",
             startdate=TERM,
             enddate=TERM + 35 * DAY if turn == 6 else 0,

@@ -81,7 +81,7 @@ class MoodleSandbox:
 
     async def _login(self, request: web.Request) -> web.Response:
         body = as_json(issue_token(await read_variables(request), self._password))
-        return web.Response(body=body, headers={"Content-Type": "application/json; charset=utf-8"})
+        return web.Response(body=body, headers=_HEADERS | {"Content-Type": "application/json; charset=utf-8"})
 
     async def _home(self, request: web.Request) -> web.Response:
         return _page(200, f"Home | {self.school.courses[1].shortname}")

@@ -11,9 +11,7 @@ from edurelay_cli.commands.base import CommandFailed
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    top = argparse.ArgumentParser(
-        prog="edurelay", description="Edurelay: an event-driven integration hub for education"
-    )
+    top = argparse.ArgumentParser(prog="edurelay", description="An event-driven integration hub for education")
     subcommands = top.add_subparsers(metavar="command", required=True)
     for command in COMMANDS:
         sub = subcommands.add_parser(command.name, help=command.summary, description=command.summary)

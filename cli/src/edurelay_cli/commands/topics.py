@@ -6,9 +6,8 @@ import argparse
 import asyncio
 import os
 
-from edurelay.kafka.admin import TopicMismatch, apply_topics, verify_topics
-
 from edurelay.events.topics import ALL
+from edurelay.kafka.admin import TopicMismatch, apply_topics, verify_topics
 from edurelay_cli.commands.base import Command, CommandFailed
 
 

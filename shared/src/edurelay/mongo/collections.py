@@ -25,11 +25,13 @@ class IndexMismatch(Exception):
 
 @dataclass(frozen=True)
 class Index:
-    """One index. `partial` is the filter of a partial index; `expire_after_seconds` makes the database collect, some
-    time later, documents whose moment in the indexed field has passed: garbage collection, never logic."""
+    """One index. `sparse` leaves out documents without the indexed fields, `partial` those that its filter does not
+    match; `expire_after_seconds` makes the database collect, some time later, documents whose moment in the indexed
+    field has passed: garbage collection, never logic."""
 
     keys: tuple[tuple[str, int], ...]
     unique: bool = False
+    sparse: bool = False
     partial: Mapping[str, Any] | None = None
     expire_after_seconds: int | None = None
 
@@ -43,6 +45,8 @@ class Index:
         options: dict[str, Any] = {"name": self.name}
         if self.unique:
             options["unique"] = True
+        if self.sparse:
+            options["sparse"] = True
         if self.partial is not None:
             options["partialFilterExpression"] = self.partial
         if self.expire_after_seconds is not None:

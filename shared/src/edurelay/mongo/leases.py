@@ -7,9 +7,10 @@ write refuses one lower than it has seen. All times are measured by the database
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
-from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from edurelay.mongo import moments
@@ -36,10 +37,21 @@ class Leases:
 
     async def acquire(self, name: str, holder: str, seconds: float) -> Lease | None:
         """Take the lease for `seconds`, or return None where it is held, be it by the same holder."""
-        taken = await self._take(name, holder, seconds)
-        if taken is None and await self._is_new(name):
-            taken = await self._take(name, holder, seconds)
-        return Lease(name, holder, taken["epoch"]) if taken is not None else None
+        known = await self._collection.find_one({"_id": name}, {"epoch": 1}) or await self._lay_down(name)
+        lease = Lease(name, holder, known["epoch"] + 1)
+        result = await self._collection.update_one(
+            {"_id": name, "epoch": known["epoch"]},
+            [
+                {
+                    "$set": {
+                        "holder": _if_free({"$literal": holder}, "$holder"),
+                        "epoch": _if_free(lease.epoch, "$epoch"),
+                        "expires": _if_free(moments.later(seconds), "$expires"),
+                    }
+                }
+            ],
+        )
+        return lease if result.modified_count == 1 else None
 
     async def renew(self, lease: Lease, seconds: float) -> bool:
         """Hold the lease for `seconds` from now. Returns False where it was released, or somebody else has had it
@@ -51,28 +63,16 @@ class Leases:
         """Give the lease back, if it is still this one's."""
         await self._collection.update_one(_held_as(lease), {"$set": {"holder": None, "expires": 0}})
 
-    async def _take(self, name: str, holder: str, seconds: float) -> Document | None:
-        return await self._collection.find_one_and_update(
-            {"_id": name, **moments.has_passed("expires")},
-            [
-                {
-                    "$set": {
-                        "holder": {"$literal": holder},
-                        "epoch": {"$add": ["$epoch", 1]},
-                        "expires": moments.later(seconds),
-                    }
-                }
-            ],
-            return_document=ReturnDocument.AFTER,
-        )
+    async def _lay_down(self, name: str) -> Document:
+        """Write the document of a name that was never leased; somebody else may do the same at this moment."""
+        document: Document = {"_id": name, "holder": None, "epoch": 0, "expires": 0}
+        with suppress(DuplicateKeyError):
+            await self._collection.insert_one(document)
+        return document
 
-    async def _is_new(self, name: str) -> bool:
-        """Lay down the document of a name that was never leased; tell whether there was none."""
-        try:
-            await self._collection.insert_one({"_id": name, "holder": None, "epoch": 0, "expires": 0})
-        except DuplicateKeyError:
-            return False
-        return True
+
+def _if_free(value: Any, otherwise: str) -> Document:
+    return {"$cond": [moments.has_passed("expires"), value, otherwise]}
 
 
 def _held_as(lease: Lease) -> Document:

@@ -17,5 +17,5 @@ def later(seconds: float) -> dict[str, Any]:
 
 
 def has_passed(field: str) -> dict[str, Any]:
-    """Return the filter for documents whose moment in `field` has passed, or that have none."""
-    return {"$expr": {"$lte": [{"$ifNull": [f"${field}", 0]}, NOW]}}
+    """Return whether the moment in `field` has passed, or is not there, for use in pipelines and `$expr`."""
+    return {"$lte": [{"$ifNull": [f"${field}", 0]}, NOW]}

@@ -2,8 +2,8 @@
 
 The change and its message are one write, so neither is ever without the other. `flush` sends what a document holds
 and then takes it out; a crash in between leaves it there, and a later flush or `sweep` sends it again, the same
-bytes. While one flush sends, it holds a claim on the document, so that a document's messages leave in their order,
-whoever sends them. The claim ends by itself, should its holder die.
+bytes. While one flush sends, it holds a claim on the document (its field `sending`), so that a document's messages
+leave in their order, whoever sends them. The claim ends by itself, should its holder die.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 from typing import Any, Final, TypeAlias
 from uuid import uuid4
 
-from pymongo import ASCENDING, ReturnDocument
+from pymongo import ASCENDING
 
 from edurelay.events.envelope import Message
 from edurelay.mongo import moments
 from edurelay.mongo.collections import Collection, Document, Index
 
 #: To be declared by every collection with an outbox: only documents with unsent messages are in it.
-UNSENT_INDEX: Final = Index((("unsent.at", ASCENDING),), partial={"unsent.at": {"$exists": True}})
+UNSENT_INDEX: Final = Index((("unsent.at", ASCENDING),), sparse=True)
 
 SendAll: TypeAlias = Callable[[Sequence[Message]], Awaitable[None]]
 
@@ -73,7 +74,7 @@ class Outbox:
         Raises what `send_all` raises, or one of `StoreUnavailable`; what may be unsent stays in the document then.
         """
         wait = _FIRST_WAIT_SECONDS
-        while not await self._send(document_id) and await self._holds_unsent(document_id):
+        while await self._send(document_id) is _Answer.CLAIMED_BY_ANOTHER:
             await asyncio.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
 
@@ -83,51 +84,46 @@ class Outbox:
         Raises what `send_all` raises. The document at which it failed stays claimed for a while, so that the next
         sweep gets to the documents behind it.
         """
-        overdue = {"$exists": True, "$lte": datetime.now(UTC) - self._grace}
-        found = self._collection.find({"unsent.at": overdue, **_UNCLAIMED}, {"_id": 1})
+        overdue = self._collection.find({"unsent.at": {"$lte": datetime.now(UTC) - self._grace}}, {"_id": 1})
         sent = 0
-        for document in await found.sort("unsent.at", ASCENDING).limit(self._batch).to_list(self._batch):
-            sent += await self._send(document["_id"], keep_claim=True)
+        for document in await overdue.sort("unsent.at", ASCENDING).limit(self._batch).to_list(self._batch):
+            sent += await self._send(document["_id"], keep_claim=True) is _Answer.SENT
         return sent
 
-    async def _send(self, document_id: Any, *, keep_claim: bool = False) -> bool:
-        """Send the document's messages, if there are any and nobody else is at it; tell whether it was so."""
+    async def _send(self, document_id: Any, *, keep_claim: bool = False) -> _Answer:
         claim = uuid4().hex
-        document = await self._claim(document_id, claim)
+        claimed = {"_id": document_id, "sending.claim": claim}
+        mine = {"claim": claim, "until": moments.later(self._claim_seconds)}
+        result = await self._collection.update_one(
+            {"_id": document_id, "unsent.id": {"$exists": True}},
+            [{"$set": {"sending": {"$cond": [moments.has_passed("sending.until"), mine, "$sending"]}}}],
+        )
+        if result.matched_count == 0:
+            return _Answer.NOTHING_UNSENT
+        document = await self._collection.find_one(claimed, {"unsent": 1}) if result.modified_count else None
         if document is None:
-            return False
+            return _Answer.CLAIMED_BY_ANOTHER
         unsent = document["unsent"]
         try:
             await self._send_all([_message(entry) for entry in unsent])
         except BaseException:
             if not keep_claim:
-                await self._collection.update_one(_claimed_as(document_id, claim), _UNCLAIM)
+                await self._collection.update_one(claimed, _UNCLAIM)
             raise
-        sent = {"$pull": {"unsent": {"id": {"$in": [entry["id"] for entry in unsent]}}}}
-        result = await self._collection.update_one(_claimed_as(document_id, claim), {**sent, **_UNCLAIM})
+        taken_out = {"$pull": {"unsent": {"id": {"$in": [entry["id"] for entry in unsent]}}}}
+        result = await self._collection.update_one(claimed, {**taken_out, **_UNCLAIM})
         if result.matched_count == 0:  # The claim ran out, and may be somebody else's by now.
-            await self._collection.update_one({"_id": document_id}, sent)
-        return True
-
-    async def _claim(self, document_id: Any, claim: str) -> Document | None:
-        return await self._collection.find_one_and_update(
-            {"_id": document_id, "unsent.id": {"$exists": True}, **_UNCLAIMED},
-            [{"$set": {"sending": {"claim": claim, "until": moments.later(self._claim_seconds)}}}],
-            projection={"unsent": 1},
-            return_document=ReturnDocument.AFTER,
-        )
-
-    async def _holds_unsent(self, document_id: Any) -> bool:
-        found = await self._collection.find_one({"_id": document_id, "unsent.id": {"$exists": True}}, {"_id": 1})
-        return found is not None
+            await self._collection.update_one({"_id": document_id}, taken_out)
+        return _Answer.SENT
 
 
-_UNCLAIMED: Final = moments.has_passed("sending.until")
+class _Answer(Enum):
+    SENT = auto()
+    NOTHING_UNSENT = auto()
+    CLAIMED_BY_ANOTHER = auto()
+
+
 _UNCLAIM: Final = {"$unset": {"sending": ""}}
-
-
-def _claimed_as(document_id: Any, claim: str) -> Document:
-    return {"_id": document_id, "sending.claim": claim}
 
 
 def _message(entry: Document) -> Message:

@@ -49,12 +49,16 @@ class Patience:
     attempts: int
     retry_on: tuple[type[BaseException], ...]
 
-    def after(self, error: BaseException, attempt: int) -> Again | GiveUp:
-        """Return what to do after the given attempt, the first being 1, has failed."""
-        if not isinstance(error, self.retry_on):
+    def blames(self, error: BaseException) -> bool:
+        """Tell whether the message may be at fault, so that this attempt counts."""
+        return not isinstance(error, self.retry_on)
+
+    def after(self, error: BaseException, failures: int, attempt: int) -> Again | GiveUp:
+        """Return what to do when an attempt has failed, `failures` of them for a reason that counts."""
+        if self.blames(error):
             if isinstance(error, ValueError):
                 return GiveUp(MALFORMED)
-            if attempt >= self.attempts:
+            if failures >= self.attempts:
                 return GiveUp(ATTEMPTS_EXHAUSTED)
         pause = min(_FIRST_PAUSE * 2 ** min(attempt - 1, 16), _LONGEST_PAUSE)
         return Again(pause * random.uniform(0.8, 1.2))
@@ -122,13 +126,14 @@ class KeyedHandler:
         del self._queues[place], self._tasks[place]
 
     async def _finish(self, received: Received) -> str:
-        attempt = 0
+        attempt = failures = 0
         while True:
             attempt += 1
             error = await self._attempt(received)
             if error is None:
                 return DONE
-            decision = self._patience.after(error, attempt)
+            failures += self._patience.blames(error)
+            decision = self._patience.after(error, failures, attempt)
             if isinstance(decision, GiveUp):
                 await self._bury(received, decision.reason, error, attempt)
                 return DEAD_LETTERED

@@ -82,7 +82,9 @@ def _convert(connector: Connector, stream: Stream, raw: Any) -> Converted:
 
 
 def _rejected(source: SourceRecord, reason: str, field: str | None) -> Rejected:
-    rejected: Rejected = {"reason": storable.readable(reason), "raw": storable.nearest(source.raw)}
+    rejected: Rejected = {"reason": storable.readable(reason)}
+    if source.raw is not None:
+        rejected["raw"] = storable.nearest(source.raw)
     if field:
         rejected["field"] = storable.readable(field)
     if source.where is not None:

@@ -47,16 +47,15 @@ async def _renew(leases: Renewals, lease: Lease, seconds: float) -> None:
     """Renew three times as often as needed; return once the lease is lost."""
     clock = asyncio.get_running_loop().time
     held_until = clock() + seconds
-    while True:
-        await asyncio.sleep(max(0.0, min(seconds / 3, held_until - clock())))
+    while (left := held_until - clock()) > 0:
+        await asyncio.sleep(min(seconds / 3, left))
         asked = clock()
         try:
-            async with asyncio.timeout(max(0.0, held_until - asked)):
+            async with asyncio.timeout_at(held_until):
                 if not await leases.renew(lease, seconds):
                     return
             held_until = asked + seconds
         except TimeoutError:
             return
         except StoreUnavailable:
-            seconds_left = held_until - clock()
-            log.warning("a lease could not be renewed", lease=lease.name, seconds_left=round(seconds_left, 1))
+            log.warning("a lease could not be renewed", lease=lease.name, seconds_left=round(held_until - asked, 1))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 _current: ContextVar[str | None] = ContextVar("traceparent", default=None)
@@ -23,22 +21,27 @@ def current_trace_id() -> str | None:
     return traceparent[3:35] if traceparent is not None else None
 
 
-@contextmanager
-def continue_trace(traceparent: str | None) -> Iterator[str]:
+class continue_trace:  # noqa: N801  a context manager is named like what it does
     """Do what follows as a new span of the given trace, or of a new one where `traceparent` is missing or malformed.
 
     Yields the `traceparent` of the new span.
     """
-    span = f"{random.getrandbits(64) or 1:016x}"
-    if traceparent is not None and _well_formed(traceparent):
-        current = f"00-{traceparent[3:35]}-{span}-{traceparent[53:55]}"
-    else:
-        current = f"00-{random.getrandbits(128) or 1:032x}-{span}-01"
-    previous = _current.set(current)
-    try:
-        yield current
-    finally:
-        _current.reset(previous)
+
+    __slots__ = ("_previous", "_traceparent")
+
+    def __init__(self, traceparent: str | None) -> None:
+        chance = f"{random.getrandbits(192):048x}"
+        if traceparent is not None and _well_formed(traceparent):
+            self._traceparent = f"00-{traceparent[3:35]}-{chance[32:]}-{traceparent[53:55]}"
+        else:
+            self._traceparent = f"00-{chance[:32]}-{chance[32:]}-01"
+
+    def __enter__(self) -> str:
+        self._previous = _current.set(self._traceparent)
+        return self._traceparent
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._previous)
 
 
 def _well_formed(text: str) -> bool:

@@ -16,14 +16,10 @@ import orjson
 
 from edurelay.web.problems import Problem
 
-INT64_MIN = -(2**63)
-INT64_MAX = 2**63 - 1
 TWO_TO_63 = 2.0**63
 
 #: How much of a field's path is told back; a key can be as long as the body.
 MAX_PATH = 200
-
-_ESCAPED_NUL = rb"\u0000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +54,9 @@ def parse_json(raw: bytes, limits: Limits = DEFAULT) -> Any:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise _malformed(raw, error, limits) from None
-    if _check_values(value, limits, may_hold_nul=_ESCAPED_NUL in raw):
+    if _check_values(value, limits, escaped=b"\\" in raw):
         # A number of this size was an integer or a float; only a parser that keeps integers exact can tell.
-        _check_values(json.loads(raw, parse_int=_bounded_int), limits, may_hold_nul=False)
+        _check_values(json.loads(raw, parse_int=_bounded_int), limits, escaped=False)
     return value
 
 
@@ -77,10 +73,11 @@ def _check_structure(raw: bytes, limits: Limits) -> None:
         raise _too_many(limits, "body")
 
 
-def _check_values(root: Any, limits: Limits, *, may_hold_nul: bool) -> bool:
+def _check_values(root: Any, limits: Limits, *, escaped: bool) -> bool:
     """Walk through all values. Returns whether a float was met that may have been written as an integer.
 
-    This runs for every value that comes in, and is written for speed: an entry for each container, none for a value.
+    `escaped` says whether there was a backslash in the text: without one, JSON can write no control character.
+    This runs for every value that comes in, and is written for speed: an entry for a container, nothing for a value.
     """
     doubtful = False
     nodes = 0
@@ -95,22 +92,20 @@ def _check_values(root: Any, limits: Limits, *, may_hold_nul: bool) -> bool:
         if nodes > limits.nodes:
             raise _too_many(limits, _path(entry))
         if type(container) is dict:
-            for name in container:
-                if not name.isidentifier():
-                    _check_key(name, entry)
+            names = "".join(container)
+            if escaped or "$" in names or "." in names:
+                _check_names(entry)
             members: Iterable[tuple[Any, Any]] = container.items()
         else:
             members = enumerate(container)
         for key, value in members:
             kind = type(value)
             if kind is str:
-                if may_hold_nul and "\0" in value:
+                if escaped and "\0" in value:
                     raise JsonRejected("nul_character", "A text must not contain the NUL character.", _path(entry, key))
             elif kind is int:
-                if not INT64_MIN <= value <= INT64_MAX:
-                    raise JsonRejected(
-                        "integer_out_of_range", "An integer must fit into 64 bits with a sign.", _path(entry, key)
-                    )
+                if not -0x8000_0000_0000_0000 <= value <= 0x7FFF_FFFF_FFFF_FFFF:
+                    raise JsonRejected("integer_out_of_range", "An integer must fit into 64 bits.", _path(entry, key))
             elif kind is dict or kind is list:
                 stack.append((value, entry, key, depth + 1))
             elif kind is float and not -TWO_TO_63 < value < TWO_TO_63:
@@ -118,19 +113,20 @@ def _check_values(root: Any, limits: Limits, *, may_hold_nul: bool) -> bool:
     return doubtful
 
 
-def _check_key(key: str, entry: _Entry) -> None:
+def _check_names(entry: _Entry) -> None:
     """Refuse a name that the document store reads as an operator or a path, or cannot write at all."""
-    if key.startswith("$") or "." in key or any(character < " " or character == "\x7f" for character in key):
-        raise JsonRejected(
-            "forbidden_key",
-            "A name must not begin with `$`, nor contain a dot or a control character.",
-            _path(entry, key),
-        )
+    for name in entry[0]:
+        if name.startswith("$") or "." in name or not (name.isprintable() or min(name) >= " "):
+            raise JsonRejected(
+                "forbidden_key",
+                "A name must not begin with `$`, nor contain a dot or a control character.",
+                _path(entry, name),
+            )
 
 
 def _bounded_int(text: str) -> int:
     """Return the integer, or one that is out of range as well where it is too long to be worth reading."""
-    return int(text) if len(text) <= 20 else INT64_MAX + 1
+    return int(text) if len(text) <= 20 else 2**63
 
 
 def _path(entry: _Entry, key: str | int | None = None) -> str:

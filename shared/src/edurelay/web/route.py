@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 from aiohttp import hdrs, web
-from multidict import CIMultiDict, istr
+from multidict import CIMultiDict, MultiDict, istr
 from pydantic import BaseModel
 
 from edurelay.runtime.metrics import HTTP_REQUESTS, HTTP_SECONDS
@@ -31,6 +31,8 @@ HEADERS: CIMultiDict[str] = CIMultiDict(
 )
 
 ANYBODY = Caller(tenant=None, kind="none")
+
+NO_QUERY: MultiDict[str] = MultiDict()
 
 _TRACEPARENT = istr("traceparent")
 
@@ -62,7 +64,7 @@ def build_route(
         for value in path.values():
             if "\0" in value:
                 raise Problem(404, "not_found", "There is no such thing.")
-        query = None if takes_any_query else read_query(request.query)
+        query = None if takes_any_query else read_query(request.query if request.rel_url.raw_query_string else NO_QUERY)
         raw, body = await read(request)
         call = Call(request, body, query, path, caller, raw)
         if store is None or IDEMPOTENCY_KEY not in request.headers:

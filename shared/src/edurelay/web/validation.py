@@ -18,12 +18,17 @@ MAX_ERRORS = 50
 def body_reader(declared: Any, limits: Limits) -> Callable[[bytes], Any]:
     """Return what turns a JSON text into a value of the declared type. It raises problems: 400 or 413 of the gate,
     422 `invalid_request` where a value does not fit; types are strict, so that `"5"` is no number."""
-    validate = TypeAdapter(declared).validator.validate_json
+    validator = TypeAdapter(declared).validator
 
     def read(raw: bytes) -> Any:
         value = parse_json(raw, limits)
         try:
-            return validate(raw, strict=True)
+            return validator.validate_python(value, strict=True)
+        except ValidationError:
+            # JSON has no dates, enumerations and the like: only the text tells whether this is one of them, or wrong.
+            pass
+        try:
+            return validator.validate_json(raw, strict=True)
         except ValidationError as error:
             raise problem_of_errors(422, "invalid_request", error, value) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import MutableMapping
@@ -77,4 +78,8 @@ def _redact(_logger: Any, _method: str, fields: Fields) -> Fields:
 
 
 def _to_json(fields: Fields, **_: Any) -> str:
-    return orjson.dumps(fields, default=str, option=orjson.OPT_NON_STR_KEYS).decode("utf-8", "replace")
+    try:
+        return orjson.dumps(fields, default=str).decode()
+    except TypeError:
+        # A lone surrogate or a huge number, out of what somebody sent us: a log line must not be lost for it.
+        return json.dumps(fields, default=str, ensure_ascii=False).encode("utf-8", "replace").decode()

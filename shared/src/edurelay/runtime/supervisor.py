@@ -94,7 +94,7 @@ class Lifetime:
         """Begin the stop, also in the middle of the start."""
         self.stopping.set()
         starting, self._starting = self._starting, None
-        if starting is not None:
+        if starting is not None and starting is not asyncio.current_task():
             starting.cancel()
 
     async def close(self) -> None:

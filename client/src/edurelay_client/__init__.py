@@ -1,0 +1,43 @@
+"""Edurelay for its users: `verify` for those who receive webhooks, `Client` for those who call the API."""
+
+from edurelay_client.client import Client
+from edurelay_client.errors import (
+    ApiError,
+    Conflict,
+    EdurelayError,
+    InvalidRequest,
+    KeyReused,
+    NotFound,
+    NotReachable,
+    ServerError,
+    SyncInProgress,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+    UnderWay,
+)
+from edurelay_client.models import NewEvent
+from edurelay_client.retries import RetryPolicy
+from edurelay_client.verification import InvalidSignature, Profile, verify
+
+__all__ = [
+    "ApiError",
+    "Client",
+    "Conflict",
+    "EdurelayError",
+    "InvalidRequest",
+    "InvalidSignature",
+    "KeyReused",
+    "NewEvent",
+    "NotFound",
+    "NotReachable",
+    "Profile",
+    "RetryPolicy",
+    "ServerError",
+    "SyncInProgress",
+    "TooLarge",
+    "Unauthorized",
+    "Unavailable",
+    "UnderWay",
+    "verify",
+]

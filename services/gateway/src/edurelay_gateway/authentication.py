@@ -1,4 +1,4 @@
-"""Who calls: a tenant with its API key, or the administration with its token."""
+"""Who calls: a tenant with its API key, the administration or another service with its token."""
 
 from __future__ import annotations
 
@@ -12,24 +12,39 @@ from edurelay.web.operation import Auth, Caller
 from edurelay.web.problems import Problem
 from edurelay_gateway.tenants.keyring import Keyring
 
+_NEEDED: dict[Auth, tuple[str, str]] = {
+    "tenant": ("tenant_required", "This call needs the API key of a tenant."),
+    "admin": ("admin_required", "This call needs the token of the administration."),
+    "internal": ("internal_only", "This call is for the services among themselves."),
+}
+
 
 class GatewayAuthenticator:
-    """Takes the administration's token where it is asked for, and a tenant's key everywhere else."""
+    """Takes each token where it is asked for, and a tenant's key for what is a tenant's."""
 
-    def __init__(self, keyring: Keyring, admin_token: SecretStr) -> None:
+    def __init__(self, keyring: Keyring, admin_token: SecretStr, internal_token: SecretStr) -> None:
         self._keyring = keyring
-        self._admin_token = admin_token.get_secret_value().encode()
+        self._tokens: tuple[tuple[Auth, bytes], ...] = (
+            ("admin", admin_token.get_secret_value().encode()),
+            ("internal", internal_token.get_secret_value().encode()),
+        )
 
     async def __call__(self, request: web.Request, kind: Auth) -> Caller:
-        """Return the caller. Raises a 401 problem for an unknown one, 403 for one of the other kind."""
-        token = bearer_token(request)
-        if compare_digest(token.encode("utf-8", "surrogateescape"), self._admin_token):
-            if kind != "admin":
-                raise Problem(403, "tenant_required", "This call needs the API key of a tenant.")
-            return Caller(tenant=None, kind="admin")
-        owner = await self._keyring.owner(token)
-        if owner is None:
+        """Return the caller. Raises a 401 problem for an unknown one, 403 for one of another kind."""
+        text = bearer_token(request)
+        caller = await self._caller(text)
+        if caller is None:
             raise unauthenticated()
-        if kind != "tenant":
-            raise Problem(403, "admin_required", "This call needs the token of the administration.")
-        return Caller(tenant=owner.tenant, kind="tenant", key_id=owner.short_id)
+        if caller.kind != kind:
+            raise Problem(403, *_NEEDED[kind])
+        return caller
+
+    async def _caller(self, text: str) -> Caller | None:
+        owner = await self._keyring.owner(text)
+        if owner is not None:
+            return Caller(tenant=owner.tenant, kind="tenant", key_id=owner.short_id)
+        presented = text.encode("utf-8", "surrogateescape")
+        for kind, token in self._tokens:
+            if compare_digest(presented, token):
+                return Caller(tenant=None, kind=kind)
+        return None

@@ -130,6 +130,15 @@ class TooManySecrets(Refusal):
         super().__init__(f"{limit} secrets of this endpoint are still live; wait until one has ended.")
 
 
+class NotInForce(Refusal):
+    """The dispatcher has not heard of the endpoint yet."""
+
+    code = "not_in_force"
+
+    def __init__(self) -> None:
+        super().__init__("The endpoint is new and not in force yet; try again in a moment.")
+
+
 class UnsupportedByProvider(Refusal):
     """The documented operation has no counterpart in this provider's connector yet."""
 

@@ -1,4 +1,4 @@
-"""Pages of what is kept here: the newest first, the cursor being the last entry's moment and id."""
+"""Pages of what is kept here: the newest first, the cursor being the last entry's place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from edurelay.web.paging import PageQuery, decode_cursor, encode_cursor
-from edurelay_gateway.tenancy import After
+from edurelay_gateway.tenancy import place
 
 
 class Listed(Protocol):
@@ -22,12 +22,9 @@ class Listed(Protocol):
 T = TypeVar("T", bound=Listed)
 
 
-def after(query: PageQuery) -> After | None:
-    """Return behind what the page begins. Raises a 400 problem for a cursor that is none of ours."""
-    if query.cursor is None:
-        return None
-    moment, identifier = decode_cursor(query.cursor, str, str)
-    return moment, identifier
+def after(query: PageQuery) -> str | None:
+    """Return behind which place the page begins. Raises a 400 problem for a cursor that is none of ours."""
+    return str(decode_cursor(query.cursor, str)[0]) if query.cursor is not None else None
 
 
 def cut(found: Sequence[T], limit: int) -> tuple[Sequence[T], str | None]:
@@ -35,4 +32,4 @@ def cut(found: Sequence[T], limit: int) -> tuple[Sequence[T], str | None]:
     if len(found) <= limit:
         return found, None
     page = found[:limit]
-    return page, encode_cursor(page[-1].created_at, page[-1].id)
+    return page, encode_cursor(place(page[-1].created_at, page[-1].id))

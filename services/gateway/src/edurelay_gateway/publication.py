@@ -15,7 +15,7 @@ from typing import Protocol
 
 from edurelay.events.envelope import Message, timestamp
 from edurelay.kafka.errors import KafkaUnavailable
-from edurelay.mongo import Collection, Document, StoreUnavailable
+from edurelay.mongo import ASCENDING, Collection, Document, Index, StoreUnavailable
 from edurelay.mongo.outbox import Outbox, pending
 from edurelay.runtime.logging import get_logger
 
@@ -24,6 +24,9 @@ PATIENCE = 3.0
 
 #: How long a deleted document is kept after its deletion: longer than a sender that was late could take.
 KEEP_DELETED = timedelta(seconds=60)
+
+#: To be declared by every collection that is published.
+DELETED_INDEX = Index((("deleted_at", ASCENDING),))
 
 _UNAVAILABLE: tuple[type[Exception], ...] = (KafkaUnavailable, *StoreUnavailable)
 _TOO_SLOW: tuple[type[Exception], ...] = (*_UNAVAILABLE, TimeoutError)

@@ -12,7 +12,6 @@ from edurelay_gateway.connections.secrets import ConnectionSecrets, hash_of, new
 from edurelay_gateway.connections.store import ConnectionStore
 from edurelay_gateway.errors import ChangedMeanwhile, Missing
 from edurelay_gateway.publication import Publication
-from edurelay_gateway.tenancy import After
 
 #: How often a change is tried again because somebody else changed the same connection meanwhile.
 ATTEMPTS = 8
@@ -80,7 +79,7 @@ class Connections:
         return found
 
     async def page(
-        self, tenant: str, *, provider: str | None = None, limit: int, after: After | None = None
+        self, tenant: str, *, provider: str | None = None, limit: int, after: str | None = None
     ) -> list[StoredConnection]:
         """Return some connections, the newest first."""
         return await self._store.of(tenant).page(provider=provider, limit=limit, after=after)

@@ -7,14 +7,14 @@ from typing import Any
 
 from edurelay.events.envelope import Message, now
 from edurelay.messages.connections import ConnectionStatus
-from edurelay.mongo import CollectionSpec, Database, Index
+from edurelay.mongo import CollectionSpec, Database
 from edurelay.mongo.outbox import UNSENT_INDEX, pending
 from edurelay_gateway.connections.announcement import announcement
 from edurelay_gateway.connections.models import StoredConnection
-from edurelay_gateway.publication import carrying
-from edurelay_gateway.tenancy import PAGE_INDEX, After, TenantCollection
+from edurelay_gateway.publication import DELETED_INDEX, carrying
+from edurelay_gateway.tenancy import PAGE_INDEX, TenantCollection
 
-CONNECTIONS = CollectionSpec("connections", (Index(PAGE_INDEX), UNSENT_INDEX))
+CONNECTIONS = CollectionSpec("connections", (PAGE_INDEX, UNSENT_INDEX, DELETED_INDEX))
 
 LIVE = {"deleted_at": None}
 
@@ -47,7 +47,7 @@ class TenantConnections:
         found = await self._documents.find(connection_id, LIVE)
         return StoredConnection.model_validate(found) if found is not None else None
 
-    async def page(self, *, provider: str | None, limit: int, after: After | None) -> list[StoredConnection]:
+    async def page(self, *, provider: str | None, limit: int, after: str | None) -> list[StoredConnection]:
         """Return up to `limit` connections, the newest first."""
         filters: dict[str, Any] = {**LIVE} if provider is None else {**LIVE, "provider": provider}
         found = await self._documents.page(filters, limit=limit, after=after)
@@ -76,7 +76,7 @@ class TenantConnections:
 
     async def tell(self, connection_id: str, message: Message) -> bool:
         """Let a connection carry a message; tell whether there is such a connection."""
-        return await self._documents.update(connection_id, carrying([message]), LIVE) is not None
+        return await self._documents.update(connection_id, carrying([message]), LIVE)
 
     async def release(self, seen: StoredConnection, changes: dict[str, Any]) -> StoredConnection | None:
         """Take the connection back from its run, changing nothing that the runners know of."""
@@ -86,5 +86,7 @@ class TenantConnections:
         self, seen: StoredConnection, update: dict[str, Any], guard: dict[str, Any] | None = None
     ) -> StoredConnection | None:
         as_seen = {"version": seen.version, **LIVE, **(guard or {})}
-        found = await self._documents.update(seen.id, update, as_seen)
+        if not await self._documents.update(seen.id, update, as_seen):
+            return None
+        found = await self._documents.find(seen.id)
         return StoredConnection.model_validate(found) if found is not None else None

@@ -58,12 +58,14 @@ class EndpointChange(BaseModel):
 
 
 class EndpointView(BaseModel):
-    """An endpoint. `in_force` is false while its last change has not reached the dispatcher yet."""
+    """An endpoint. `in_force` is false while its last change has not reached the dispatcher yet; `disabled_reason`
+    says why it was disabled where that was not its owner's doing."""
 
     id: str
     url: str
     event_types: list[str]
     enabled: bool
+    disabled_reason: str | None
     description: str
     signature_profiles: list[SignatureProfile]
     headers: dict[str, str]
@@ -111,6 +113,13 @@ class SecretRotation(BaseModel):
     overlap_seconds: int = Field(default=DAY, ge=0, le=7 * DAY)
 
 
+class EndpointGone(BaseModel):
+    """The dispatcher's word that an endpoint wants nothing any more; `version` is the state that it speaks of."""
+
+    reason: str = Field(min_length=1, max_length=500)
+    version: int
+
+
 class StoredSecret(BaseModel):
     """A sealed secret and the Unix second at which it stops signing (0: never)."""
 
@@ -131,6 +140,7 @@ class StoredEndpoint(BaseModel):
     url: str
     event_types: list[str]
     enabled: bool
+    disabled_reason: str | None = None
     description: str
     signature_profiles: list[SignatureProfile]
     #: Pairs and not an object: a header's name may hold what the name of a field in a document may not.

@@ -15,6 +15,7 @@ from edurelay.events.ids import new_id
 from edurelay_gateway.endpoints.models import (
     EndpointChange,
     EndpointCreate,
+    EndpointGone,
     EndpointSecrets,
     StoredEndpoint,
     StoredSecret,
@@ -23,10 +24,11 @@ from edurelay_gateway.endpoints.secrets import EndpointKeys, rotated
 from edurelay_gateway.endpoints.store import EndpointStore
 from edurelay_gateway.errors import ChangedMeanwhile, Missing, TooManyEndpoints, UrlNotAllowed
 from edurelay_gateway.publication import Publication
-from edurelay_gateway.tenancy import After
 
 #: How often a change is tried again because somebody else changed the same endpoint meanwhile.
 ATTEMPTS = 8
+
+_ENABLED: dict[str, object] = {"enabled": True, "disabled_reason": None}
 
 
 class Endpoints:
@@ -82,7 +84,7 @@ class Endpoints:
             raise Missing("endpoint")
         return found
 
-    async def page(self, tenant: str, *, limit: int, after: After | None = None) -> list[StoredEndpoint]:
+    async def page(self, tenant: str, *, limit: int, after: str | None = None) -> list[StoredEndpoint]:
         """Return some endpoints, the newest first."""
         return await self._store.of(tenant).page(limit=limit, after=after)
 
@@ -99,12 +101,24 @@ class Endpoints:
             changes["header_list"] = list(changes.pop("headers").items())
         if not changes:
             return await self.get(tenant, endpoint_id)
+        if changes.get("enabled"):
+            changes["disabled_reason"] = None
         return await self._change(tenant, endpoint_id, lambda seen: changes)
 
     async def enable(self, tenant: str, endpoint_id: str) -> StoredEndpoint:
         """Enable an endpoint. It gets a new version even where it is enabled here: the dispatcher may have disabled
         it by itself, and takes the newer version as the word to go on. Raises `Missing`, `ChangedMeanwhile`."""
-        return await self._change(tenant, endpoint_id, lambda seen: {"enabled": True})
+        return await self._change(tenant, endpoint_id, lambda seen: _ENABLED)
+
+    async def disable_gone(self, tenant: str, endpoint_id: str, gone: EndpointGone) -> None:
+        """Disable an endpoint that wants nothing any more, unless it was changed since or does not exist: the word of
+        the dispatcher may come late, and may come twice."""
+        seen = await self._store.of(tenant).get(endpoint_id)
+        if seen is None or seen.version != gone.version or not seen.enabled:
+            return
+        changes = {"enabled": False, "disabled_reason": gone.reason}
+        if await self._store.of(tenant).change(seen, changes) is not None:
+            await self._publication.flush(endpoint_id)
 
     async def rotate_secret(self, tenant: str, endpoint_id: str, overlap: float) -> EndpointSecrets:
         """Replace the secret; the present one signs beside it for `overlap` seconds. Raises `Missing`,

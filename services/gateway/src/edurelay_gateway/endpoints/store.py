@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from edurelay.events.envelope import now
-from edurelay.mongo import CollectionSpec, Database, Index
+from edurelay.mongo import CollectionSpec, Database
 from edurelay.mongo.outbox import UNSENT_INDEX, pending
 from edurelay_gateway.endpoints.announcement import announcement
 from edurelay_gateway.endpoints.models import StoredEndpoint
-from edurelay_gateway.publication import carrying
-from edurelay_gateway.tenancy import PAGE_INDEX, After, TenantCollection
+from edurelay_gateway.publication import DELETED_INDEX, carrying
+from edurelay_gateway.tenancy import PAGE_INDEX, TenantCollection
 
-ENDPOINTS = CollectionSpec("endpoints", (Index(PAGE_INDEX), UNSENT_INDEX))
+ENDPOINTS = CollectionSpec("endpoints", (PAGE_INDEX, UNSENT_INDEX, DELETED_INDEX))
 
 LIVE = {"deleted_at": None}
 
@@ -39,7 +39,7 @@ class TenantEndpoints:
         found = await self._documents.find(endpoint_id, LIVE)
         return StoredEndpoint.model_validate(found) if found is not None else None
 
-    async def page(self, *, limit: int, after: After | None) -> list[StoredEndpoint]:
+    async def page(self, *, limit: int, after: str | None) -> list[StoredEndpoint]:
         """Return up to `limit` endpoints, the newest first."""
         found = await self._documents.page(LIVE, limit=limit, after=after)
         return [StoredEndpoint.model_validate(document) for document in found]
@@ -59,5 +59,7 @@ class TenantEndpoints:
         document = changed.to_document()
         fields = {name: document[name] for name in (*changes, "version", "updated_at")}
         as_seen = {"version": seen.version, **LIVE}
-        found = await self._documents.update(seen.id, {"$set": fields, **carrying([announcement(changed)])}, as_seen)
+        if not await self._documents.update(seen.id, {"$set": fields, **carrying([announcement(changed)])}, as_seen):
+            return None
+        found = await self._documents.find(seen.id)
         return StoredEndpoint.model_validate(found) if found is not None else None

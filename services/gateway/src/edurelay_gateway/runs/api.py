@@ -52,7 +52,7 @@ class RunApi:
         run = await self._runs.start(call.tenant, call.path["connection_id"], order, wait=wait)
         if not run.status.terminal:
             return _told(run)
-        return Answer(body=test_outcome(run))
+        return Answer(body=outcome_of_test(run))
 
     @operation(
         "POST",
@@ -135,7 +135,7 @@ class RunApi:
         return _told(await self._runs.reprocess(call.tenant, call.path["run_id"], wait=wait))
 
 
-def test_outcome(run: StoredRun) -> ConnectionTest:
+def outcome_of_test(run: StoredRun) -> ConnectionTest:
     """Return what a test's run found: the connector's own report, or why there is none."""
     report = run.result or {}
     succeeded = run.status is RunStatus.SUCCEEDED

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from edurelay.kafka.consumer import Received
-
 from edurelay.messages.base import MalformedMessage
 from edurelay.messages.commands import CommandKind
 from edurelay.messages.connections import ConnectionStatus

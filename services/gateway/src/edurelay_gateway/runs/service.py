@@ -26,7 +26,6 @@ from edurelay_gateway.runs.models import RejectedPage, RunOrder, StoredRun
 from edurelay_gateway.runs.projection import RunProjection
 from edurelay_gateway.runs.store import RunStore
 from edurelay_gateway.runs.waiting import RunWaiters, Watch
-from edurelay_gateway.tenancy import After
 
 #: How often a waiter looks into the store by itself, in seconds, should the tail have missed the end.
 LOOK_SECONDS = 1.0
@@ -103,7 +102,7 @@ class Runs:
         status: str | None = None,
         kind: str | None = None,
         limit: int,
-        after: After | None = None,
+        after: str | None = None,
     ) -> list[StoredRun]:
         """Return some runs, the newest first."""
         store = self._store.of(tenant)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from edurelay.messages.runs import Run
 from edurelay.mongo import CollectionSpec, Database, Document, DuplicateKeyError, Index
 from edurelay_gateway.runs.models import StoredRun, reported
-from edurelay_gateway.tenancy import PAGE_INDEX, After, TenantCollection
+from edurelay_gateway.tenancy import PAGE_INDEX, PLACE, TenantCollection
 
 RUNS = CollectionSpec(
     "runs",
-    (Index(PAGE_INDEX), Index((("tenant", 1), ("connection_id", 1), ("created_at", -1), ("_id", -1)))),
+    (PAGE_INDEX, Index((("tenant", 1), ("connection_id", 1), (PLACE, -1)))),
 )
 
 
@@ -36,7 +36,7 @@ class TenantRuns:
         return StoredRun.model_validate(found) if found is not None else None
 
     async def page(
-        self, *, connection_id: str | None, status: str | None, kind: str | None, limit: int, after: After | None
+        self, *, connection_id: str | None, status: str | None, kind: str | None, limit: int, after: str | None
     ) -> list[StoredRun]:
         """Return up to `limit` runs, the newest first."""
         given = {"connection_id": connection_id, "status": status, "kind": kind}
@@ -55,7 +55,7 @@ class TenantRuns:
     async def report(self, run: Run) -> None:
         """Take over what a message says, unless a newer one was taken over already."""
         newer = {"revision": {"$lt": run.revision}}
-        if await self._documents.update(run.id, {"$set": reported(run)}, newer) is not None:
+        if await self._documents.update(run.id, {"$set": reported(run)}, newer):
             return
         ordered = StoredRun(
             id=run.id,

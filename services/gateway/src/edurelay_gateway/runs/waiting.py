@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from edurelay.kafka.consumer import Received
-
 from edurelay.messages.base import MalformedMessage
 from edurelay.messages.runs import Run
 

@@ -7,7 +7,6 @@ from edurelay.events.ids import new_uuid
 from edurelay.mongo import DuplicateKeyError
 from edurelay.security.api_keys import new_api_key
 from edurelay_gateway.errors import Missing
-from edurelay_gateway.tenancy import After
 from edurelay_gateway.tenants.keyring import Keyring
 from edurelay_gateway.tenants.models import KeyCreated, KeyView, TenantView
 from edurelay_gateway.tenants.store import StoredKey, TenantStore
@@ -33,7 +32,7 @@ class Tenants:
             raise Missing("tenant")
         return TenantView(id=found["_id"], name=found["name"], created_at=found["created_at"])
 
-    async def page(self, *, limit: int, after: After | None) -> list[TenantView]:
+    async def page(self, *, limit: int, after: str | None) -> list[TenantView]:
         """Return some tenants, the newest first."""
         found = await self._store.tenants(limit=limit, after=after)
         return [TenantView(id=each["_id"], name=each["name"], created_at=each["created_at"]) for each in found]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edurelay.mongo import DESCENDING, CollectionSpec, Database, Document, Index
-from edurelay_gateway.tenancy import After
+from edurelay_gateway.tenancy import PLACE, is_id, place
 
-TENANTS = CollectionSpec("tenants", (Index((("created_at", DESCENDING), ("_id", DESCENDING))),))
+TENANTS = CollectionSpec("tenants", (Index(((PLACE, DESCENDING),)),))
 API_KEYS = CollectionSpec("api_keys", (Index((("tenant", 1), ("created_at", 1))),))
 
 
@@ -32,20 +32,16 @@ class TenantStore:
 
     async def insert_tenant(self, document: Document) -> None:
         """Insert a new tenant."""
-        await self._tenants.insert_one(document)
+        await self._tenants.insert_one({**document, PLACE: place(document["created_at"], document["_id"])})
 
     async def find_tenant(self, tenant: str) -> Document | None:
         """Return a tenant."""
-        return await self._tenants.find_one({"_id": tenant})
+        return await self._tenants.find_one({"_id": tenant}) if is_id(tenant) else None
 
-    async def tenants(self, *, limit: int, after: After | None) -> list[Document]:
-        """Return up to `limit` tenants, the newest first, beginning behind `after`."""
-        filters: Document = {}
-        if after is not None:
-            moment, document_id = after
-            filters["$or"] = [{"created_at": {"$lt": moment}}, {"created_at": moment, "_id": {"$lt": document_id}}]
-        cursor = self._tenants.find(filters).sort([("created_at", DESCENDING), ("_id", DESCENDING)])
-        return await cursor.limit(limit).to_list(limit)
+    async def tenants(self, *, limit: int, after: str | None) -> list[Document]:
+        """Return up to `limit` tenants, the newest first, beginning behind the place `after`."""
+        filters: Document = {PLACE: {"$lt": after}} if after is not None else {}
+        return await self._tenants.find(filters).sort(PLACE, DESCENDING).limit(limit).to_list(limit)
 
     async def insert_key(self, key: StoredKey) -> None:
         """Insert a new key. Raises `DuplicateKeyError` where its short id is taken."""
@@ -71,6 +67,8 @@ class TenantStore:
 
     async def delete_key(self, tenant: str, short_id: str) -> bool:
         """Delete a key of a tenant; tell whether there was one."""
+        if not is_id(short_id):
+            return False
         return (await self._keys.delete_one({"_id": short_id, "tenant": tenant})).deleted_count > 0
 
 

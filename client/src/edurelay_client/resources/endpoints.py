@@ -1,0 +1,120 @@
+"""Endpoints: where events are delivered to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from types import EllipsisType
+
+from edurelay_client.models import Delivery, Endpoint, Ledger, NewEndpoint, Page, Secrets
+from edurelay_client.resources.base import Resource, at, given
+
+
+class Endpoints(Resource):
+    """`/v1/endpoints`"""
+
+    async def create(
+        self,
+        url: str,
+        event_types: Sequence[str],
+        *,
+        enabled: bool | EllipsisType = ...,
+        description: str | EllipsisType = ...,
+        signature_profiles: Sequence[str] | EllipsisType = ...,
+        headers: Mapping[str, str] | EllipsisType = ...,
+        rate_per_second: float | EllipsisType | None = ...,
+        max_in_flight: int | EllipsisType = ...,
+        retry_schedule: Sequence[float] | EllipsisType | None = ...,
+        idempotency_key: str | None = None,
+    ) -> NewEndpoint:
+        """Make an endpoint; the answer holds its signing secret."""
+        body = given(
+            url=url,
+            event_types=event_types,
+            enabled=enabled,
+            description=description,
+            signature_profiles=signature_profiles,
+            headers=headers,
+            rate_per_second=rate_per_second,
+            max_in_flight=max_in_flight,
+            retry_schedule=retry_schedule,
+        )
+        return await self._post(at("endpoints"), NewEndpoint, body, idempotency_key=idempotency_key)
+
+    async def get(self, endpoint_id: str) -> Endpoint:
+        """Return an endpoint."""
+        return await self._get(at("endpoints", endpoint_id), Endpoint)
+
+    async def page(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Endpoint]:
+        """Return one page, the newest first."""
+        return await self._page(at("endpoints"), Endpoint, {"limit": limit, "cursor": cursor})
+
+    def every(self) -> AsyncIterator[Endpoint]:
+        """Yield all, the newest first."""
+        return self._every(at("endpoints"), Endpoint, {"limit": 1000})
+
+    async def change(
+        self,
+        endpoint_id: str,
+        *,
+        url: str | EllipsisType = ...,
+        event_types: Sequence[str] | EllipsisType = ...,
+        enabled: bool | EllipsisType = ...,
+        description: str | EllipsisType = ...,
+        signature_profiles: Sequence[str] | EllipsisType = ...,
+        headers: Mapping[str, str] | EllipsisType = ...,
+        rate_per_second: float | EllipsisType | None = ...,
+        max_in_flight: int | EllipsisType = ...,
+        retry_schedule: Sequence[float] | EllipsisType | None = ...,
+    ) -> Endpoint:
+        """Change what is given."""
+        body = given(
+            url=url,
+            event_types=event_types,
+            enabled=enabled,
+            description=description,
+            signature_profiles=signature_profiles,
+            headers=headers,
+            rate_per_second=rate_per_second,
+            max_in_flight=max_in_flight,
+            retry_schedule=retry_schedule,
+        )
+        return await self._patch(at("endpoints", endpoint_id), Endpoint, body)
+
+    async def delete(self, endpoint_id: str) -> None:
+        """Delete an endpoint."""
+        await self._delete(at("endpoints", endpoint_id))
+
+    async def secret(self, endpoint_id: str) -> Secrets:
+        """Return what its deliveries are signed with."""
+        return await self._get(at("endpoints", endpoint_id, "secret"), Secrets)
+
+    async def rotate_secret(self, endpoint_id: str, *, overlap_seconds: int | EllipsisType = ...) -> Secrets:
+        """Replace the secret; the present one signs beside it until the overlap ends."""
+        body = given(overlap_seconds=overlap_seconds)
+        return await self._post(at("endpoints", endpoint_id, "rotate-secret"), Secrets, body)
+
+    async def enable(self, endpoint_id: str) -> Endpoint:
+        """Enable an endpoint."""
+        return await self._post(at("endpoints", endpoint_id, "enable"), Endpoint)
+
+    async def test(self, endpoint_id: str, *, event_type: str | EllipsisType = ...) -> Delivery:
+        """Send a test event."""
+        return await self._post(at("endpoints", endpoint_id, "test"), Delivery, given(event_type=event_type))
+
+    async def replay(
+        self, endpoint_id: str, *, since: datetime, until: datetime, event_types: Sequence[str] = ()
+    ) -> str:
+        """Deliver what the log took from `since` until `until` once more; return the id of the replay."""
+        body = {"since": since.isoformat(), "until": until.isoformat(), "event_types": list(event_types)}
+        answer = await self._transport.call("POST", at("endpoints", endpoint_id, "replay"), body=body)
+        return str(answer.body["replay_id"])
+
+    async def redeliver(self, endpoint_id: str) -> int:
+        """Deliver all dead letters once more; return how many there were."""
+        answer = await self._transport.call("POST", at("endpoints", endpoint_id, "redeliver"))
+        return int(answer.body["redelivered"])
+
+    async def ledger(self, endpoint_id: str) -> Ledger:
+        """Return how many deliveries stand where."""
+        return await self._get(at("endpoints", endpoint_id, "ledger"), Ledger)

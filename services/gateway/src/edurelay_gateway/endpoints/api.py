@@ -1,0 +1,178 @@
+"""`/v1/endpoints`."""
+
+from __future__ import annotations
+
+from edurelay.web.operation import Answer, Call, operation
+from edurelay.web.paging import PageQuery
+from edurelay_gateway.deliveries.models import Delivery, Ledger, Redelivered, ReplayAccepted, ReplayRequest, TestEvent
+from edurelay_gateway.endpoints.models import (
+    EndpointChange,
+    EndpointCreate,
+    EndpointCreated,
+    EndpointGone,
+    EndpointPage,
+    EndpointSecrets,
+    EndpointView,
+    SecretRotation,
+)
+from edurelay_gateway.endpoints.service import Endpoints
+from edurelay_gateway.endpoints.traffic import EndpointTraffic
+from edurelay_gateway.pages import after, cut
+
+ONE = "/v1/endpoints/{endpoint_id}"
+
+
+class EndpointApi:
+    """A tenant's webhook endpoints."""
+
+    def __init__(self, endpoints: Endpoints, traffic: EndpointTraffic) -> None:
+        self._endpoints = endpoints
+        self._traffic = traffic
+
+    @operation(
+        "POST",
+        "/v1/endpoints",
+        summary="Make an endpoint",
+        tag="endpoints",
+        body=EndpointCreate,
+        answers={201: EndpointCreated},
+        idempotent=True,
+    )
+    async def create_endpoint(self, call: Call[EndpointCreate, None]) -> Answer:
+        """The secret is in the answer; its deliveries are signed with it."""
+        endpoint, secret = await self._endpoints.create(call.tenant, call.body)
+        created = EndpointCreated(**endpoint.view().model_dump(), secret=secret)
+        return Answer(201, created, {"Location": f"/v1/endpoints/{endpoint.id}"})
+
+    @operation(
+        "GET",
+        "/v1/endpoints",
+        summary="List the endpoints",
+        tag="endpoints",
+        query=PageQuery,
+        answers={200: EndpointPage},
+    )
+    async def list_endpoints(self, call: Call[None, PageQuery]) -> Answer:
+        """The newest first."""
+        query = call.query
+        page, cursor = cut(
+            await self._endpoints.page(call.tenant, limit=query.limit + 1, after=after(query)), query.limit
+        )
+        return Answer(body=EndpointPage(data=[each.view() for each in page], next_cursor=cursor))
+
+    @operation("GET", ONE, summary="Show an endpoint", tag="endpoints", answers={200: EndpointView})
+    async def get_endpoint(self, call: Call[None, None]) -> Answer:
+        """One endpoint, without its secret."""
+        return Answer(body=(await self._endpoints.get(call.tenant, call.path["endpoint_id"])).view())
+
+    @operation(
+        "PATCH", ONE, summary="Change an endpoint", tag="endpoints", body=EndpointChange, answers={200: EndpointView}
+    )
+    async def change_endpoint(self, call: Call[EndpointChange, None]) -> Answer:
+        """What is left out stays. In force within a second."""
+        changed = await self._endpoints.change(call.tenant, call.path["endpoint_id"], call.body)
+        return Answer(body=changed.view())
+
+    @operation("DELETE", ONE, summary="Delete an endpoint", tag="endpoints", answers={204: None})
+    async def delete_endpoint(self, call: Call[None, None]) -> Answer:
+        """Nothing more is delivered to it."""
+        await self._endpoints.delete(call.tenant, call.path["endpoint_id"])
+        return Answer(204)
+
+    @operation("GET", f"{ONE}/secret", summary="Show the secret", tag="endpoints", answers={200: EndpointSecrets})
+    async def get_secret(self, call: Call[None, None]) -> Answer:
+        """And those that still sign beside it since it replaced them."""
+        return Answer(body=await self._endpoints.secrets(call.tenant, call.path["endpoint_id"]))
+
+    @operation(
+        "POST",
+        f"{ONE}/rotate-secret",
+        summary="Replace the secret",
+        tag="endpoints",
+        body=SecretRotation,
+        body_required=False,
+        answers={200: EndpointSecrets},
+        idempotent=True,
+    )
+    async def rotate_secret(self, call: Call[SecretRotation, None]) -> Answer:
+        """Until the overlap ends, each delivery is signed with both."""
+        body = await self._endpoints.rotate_secret(call.tenant, call.path["endpoint_id"], call.body.overlap_seconds)
+        return Answer(body=body)
+
+    @operation(
+        "POST",
+        f"{ONE}/enable",
+        summary="Enable an endpoint",
+        tag="endpoints",
+        answers={200: EndpointView},
+        idempotent=True,
+    )
+    async def enable_endpoint(self, call: Call[None, None]) -> Answer:
+        """Pending deliveries go on. Events from the time when it was disabled come by a replay."""
+        return Answer(body=(await self._endpoints.enable(call.tenant, call.path["endpoint_id"])).view())
+
+    @operation(
+        "POST",
+        f"{ONE}/test",
+        summary="Send a test event",
+        tag="endpoints",
+        body=TestEvent,
+        body_required=False,
+        answers={202: Delivery},
+        idempotent=True,
+    )
+    async def test_endpoint(self, call: Call[TestEvent, None]) -> Answer:
+        """To this endpoint alone."""
+        delivery = await self._traffic.test(call.tenant, call.path["endpoint_id"], call.body.event_type)
+        return Answer(202, delivery)
+
+    @operation(
+        "POST",
+        f"{ONE}/replay",
+        summary="Deliver events from the log again",
+        tag="endpoints",
+        body=ReplayRequest,
+        answers={202: ReplayAccepted},
+        idempotent=True,
+    )
+    async def replay(self, call: Call[ReplayRequest, None]) -> Answer:
+        """Those that the log took within a stretch of time and the endpoint's patterns match."""
+        return Answer(202, await self._traffic.replay(call.tenant, call.path["endpoint_id"], call.body))
+
+    @operation(
+        "POST",
+        f"{ONE}/redeliver",
+        summary="Deliver all dead letters again",
+        tag="endpoints",
+        answers={202: Redelivered},
+        idempotent=True,
+    )
+    async def redeliver_dead_letters(self, call: Call[None, None]) -> Answer:
+        """Each with a whole schedule before it."""
+        return Answer(202, await self._traffic.redeliver(call.tenant, call.path["endpoint_id"]))
+
+    @operation("GET", f"{ONE}/ledger", summary="Show the ledger", tag="endpoints", answers={200: Ledger})
+    async def get_ledger(self, call: Call[None, None]) -> Answer:
+        """matched = delivered + pending + dead_lettered, always."""
+        return Answer(body=await self._traffic.ledger(call.tenant, call.path["endpoint_id"]))
+
+
+class InternalEndpointApi:
+    """What the dispatcher tells the gateway, which owns the endpoints."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._endpoints = endpoints
+
+    @operation(
+        "POST",
+        "/internal/tenants/{tenant_id}/endpoints/{endpoint_id}/disable",
+        summary="Disable an endpoint that wants nothing any more",
+        tag="internal",
+        auth="internal",
+        body=EndpointGone,
+        answers={204: None},
+    )
+    async def disable_gone(self, call: Call[EndpointGone, None]) -> Answer:
+        """Its receiver answered 410."""
+        await self._endpoints.disable_gone(call.path["tenant_id"], call.path["endpoint_id"], call.body)
+        return Answer(204)

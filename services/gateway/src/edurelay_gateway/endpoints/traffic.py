@@ -1,0 +1,60 @@
+"""What an endpoint's owner asks of the dispatcher: a test, a replay, dead letters again, the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from edurelay.web.problems import Problem
+from edurelay_gateway.deliveries.models import Delivery, Ledger, Redelivered, ReplayAccepted, ReplayRequest
+from edurelay_gateway.endpoints.service import Endpoints
+from edurelay_gateway.errors import NotInForce
+from edurelay_gateway.neighbours.dispatcher import DispatcherService
+
+T = TypeVar("T")
+
+#: How long the dispatcher may take to hear of a new endpoint before the caller is asked to come back, in seconds.
+HEARSAY_SECONDS = 2.0
+_PAUSE = 0.05
+
+
+class EndpointTraffic:
+    """Asks the dispatcher about endpoints that exist here. A new one reaches it through Kafka, a moment later than
+    its owner has the answer, so that it is asked again for a while where it does not know the endpoint yet."""
+
+    def __init__(self, endpoints: Endpoints, dispatcher: DispatcherService) -> None:
+        self._endpoints = endpoints
+        self._dispatcher = dispatcher
+
+    async def test(self, tenant: str, endpoint_id: str, event_type: str) -> Delivery:
+        """Send a test event. Raises `Missing`, `NotInForce`."""
+        return await self._ask(tenant, endpoint_id, lambda: self._dispatcher.test(tenant, endpoint_id, event_type))
+
+    async def replay(self, tenant: str, endpoint_id: str, wanted: ReplayRequest) -> ReplayAccepted:
+        """Deliver a stretch of the log once more. Raises `Missing`, `NotInForce`."""
+        return await self._ask(tenant, endpoint_id, lambda: self._dispatcher.replay(tenant, endpoint_id, wanted))
+
+    async def redeliver(self, tenant: str, endpoint_id: str) -> Redelivered:
+        """Deliver all dead letters once more. Raises `Missing`, `NotInForce`."""
+        return await self._ask(
+            tenant, endpoint_id, lambda: self._dispatcher.redeliver_dead_letters(tenant, endpoint_id)
+        )
+
+    async def ledger(self, tenant: str, endpoint_id: str) -> Ledger:
+        """Return how many deliveries stand where. Raises `Missing`, `NotInForce`."""
+        return await self._ask(tenant, endpoint_id, lambda: self._dispatcher.ledger(tenant, endpoint_id))
+
+    async def _ask(self, tenant: str, endpoint_id: str, ask: Callable[[], Awaitable[T]]) -> T:
+        await self._endpoints.get(tenant, endpoint_id)
+        deadline = time.monotonic() + HEARSAY_SECONDS
+        while True:
+            try:
+                return await ask()
+            except Problem as problem:
+                if problem.status != 404:
+                    raise
+                if time.monotonic() > deadline:
+                    raise NotInForce from problem
+            await asyncio.sleep(_PAUSE)

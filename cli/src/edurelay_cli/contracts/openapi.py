@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edurelay_gateway.contract import document
-
 from edurelay_cli.contracts.text import json_text
+from edurelay_gateway.contract import document
 
 
 def files() -> Mapping[str, str]:

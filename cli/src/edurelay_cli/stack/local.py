@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
-from edurelay.kafka.admin import apply_topics
 
 from edurelay.events.topics import ALL
+from edurelay.kafka.admin import apply_topics
 from edurelay_cli.embedded.kafka import KafkaCluster
 from edurelay_cli.embedded.mongo import MongoServer
 from edurelay_cli.embedded.process import Process, ProcessFailed, tail_of

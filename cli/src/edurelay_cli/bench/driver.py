@@ -87,14 +87,13 @@ async def closed_loop(url: str, requests: Iterator[bytes], concurrency: int, exp
 
     parts = urlsplit(url)
     loop = asyncio.get_running_loop()
+
+    def connection() -> _Connection:
+        return _Connection(lambda: next(requests, None), answered)
+
     began = time.perf_counter()
-    connections = [
-        (
-            await loop.create_connection(
-                lambda: _Connection(lambda: next(requests, None), answered), parts.hostname, parts.port
-            )
-        )[1]
-        for _ in range(concurrency)
+    made = [
+        await loop.create_connection(connection, parts.hostname or "", parts.port or 80) for _ in range(concurrency)
     ]
-    await asyncio.gather(*(connection.done for connection in connections))
+    await asyncio.gather(*(protocol.done for _, protocol in made))
     return count, time.perf_counter() - began

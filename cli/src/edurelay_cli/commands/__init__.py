@@ -1,5 +1,5 @@
 """The subcommands, one module each."""
 
-from edurelay_cli.commands import contracts, down, topics, up
+from edurelay_cli.commands import contracts, demo, down, topics, up
 
-COMMANDS = (up.COMMAND, down.COMMAND, topics.COMMAND, contracts.COMMAND)
+COMMANDS = (up.COMMAND, down.COMMAND, topics.COMMAND, contracts.COMMAND, demo.COMMAND)

@@ -7,7 +7,8 @@ import asyncio
 import os
 
 from edurelay.events.topics import ALL
-from edurelay.kafka.admin import TopicMismatch, apply_topics, verify_topics
+from edurelay.kafka.admin import apply_topics, verify_topics
+from edurelay.kafka.errors import TopicMismatch
 from edurelay_cli.commands.base import Command, CommandFailed
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edurelay_cli.demo.receiver import Receiver
-from edurelay_client import Counts, Ledger, Run
+from edurelay_client.models import Counts, Ledger, Run
 
 
 @dataclass(slots=True)

@@ -16,7 +16,8 @@ from edurelay_cli.demo.books import Books
 from edurelay_cli.demo.receiver import Receiver, receiving
 from edurelay_cli.demo.school import Moodle, moodle
 from edurelay_cli.stack import LocalStack, StackFolder, StackOptions
-from edurelay_client import Client, Endpoint, Run
+from edurelay_client import Client
+from edurelay_client.models import Endpoint, Run
 
 STUDENTS, COURSES, SEED = 2_000, 60, 2026
 CHANGED = 25
@@ -49,10 +50,10 @@ class Story:
 
     async def tell(self, source: Source, change: Callable[[], Awaitable[list[str]]] | None) -> bool:
         """Tell it; True if everything added up. `change` changes records at the provider and returns their ids."""
-        endpoint = await self._client.endpoints.create(url=self._receiver.url, event_types=["*"])
+        endpoint = await self._client.endpoints.create(self._receiver.url, ["*"])
         self._receiver.secret = endpoint.secret
         connection = await self._client.connections.create(
-            name="demo", provider=source.provider, config=source.config, credentials=source.credentials
+            source.provider, name="demo", config=source.config, credentials=source.credentials
         )
         self._console.print(f"\n[bold]1. The first sync[/], with kill -9 of {' and '.join(VICTIMS)} halfway")
         first = await self._sync("first", connection.id, source.streams, on_half=self._kill)
@@ -97,7 +98,7 @@ class Story:
         streams: list[str] | None,
         on_half: Callable[[Run], Awaitable[bool]] | None = None,
     ) -> Run:
-        run = await self._client.runs.start(connection, streams=streams)
+        run = await self._client.connections.start_run(connection, streams=streams)
         columns = (TextColumn("  {task.description:12}"), BarColumn(40), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._console) as progress:
             read = progress.add_task("read", total=None)
@@ -108,7 +109,7 @@ class Story:
                     run = await self._client.runs.get(run.id)
                     progress.update(read, completed=run.counts.source)
                     progress.update(received, completed=self._receiver.events - before)
-                    if run.status in ("succeeded", "failed", "cancelled"):
+                    if run.ended:
                         break
                     if on_half is not None and await on_half(run):
                         on_half = None

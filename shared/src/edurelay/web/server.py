@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 
 #: For how long an idle connection is kept, in seconds: longer than our clients keep theirs, so that it is they who
 #: close it, and no request runs into a closing socket.
 KEEPALIVE_SECONDS = 75.0
+
+
+class _NotTheClients(logging.Filter):
+    """Keeps out of the log what is no HTTP: it is refused with a 4xx, and anybody could fill a disk with it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.exc_info is None or not isinstance(record.exc_info[1], BadHttpMessage)
+
+
+_log = logging.getLogger(__name__)
+_log.addFilter(_NotTheClients())
 
 
 @asynccontextmanager
@@ -23,6 +36,7 @@ async def serve(
     runner = web.AppRunner(
         application,
         access_log=None,
+        logger=_log,
         keepalive_timeout=KEEPALIVE_SECONDS,
         shutdown_timeout=drain_seconds,
         auto_decompress=False,

@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Annotated
 
 import orjson
-from edurelay.kafka.log import LogReader
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from edurelay.events.envelope import Event, now
 from edurelay.events.ids import new_event_id
 from edurelay.events.topics import EVENTS as EVENTS_TOPIC
+from edurelay.kafka.log import LogReader
 from edurelay.mongo import Collection, Document
 from edurelay.web.operation import Answer, Call, operation
 from edurelay.web.paging import PageQuery, decode_cursor, encode_cursor

@@ -7,15 +7,14 @@ from contextlib import asynccontextmanager
 
 from edurelay.egress.client import EgressClient
 from edurelay.egress.guard import AddressGuard
-from edurelay.kafka.dead_letters import DeadLetters
-from edurelay.kafka.log import LogReader
-from edurelay.kafka.tables import CompactedTable
-
 from edurelay.events import topics
 from edurelay.kafka.admin import verify_topics
 from edurelay.kafka.consumer import Consumer
+from edurelay.kafka.dead_letters import DeadLetters
 from edurelay.kafka.errors import KafkaUnavailable
+from edurelay.kafka.log import LogReader
 from edurelay.kafka.producer import Producer
+from edurelay.kafka.tables import CompactedTable
 from edurelay.messages.subscriptions import Subscription
 from edurelay.mongo import Database, StoreUnavailable
 from edurelay.mongo.leases import Leases
@@ -54,20 +53,19 @@ PROBLEMS: ErrorTable = {**dict.fromkeys(StoreUnavailable, _unavailable), KafkaUn
 async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     """Start the dispatcher. What is stopped first stands last."""
     sealer = Sealer.from_keys(settings.seal_keys.get_secret_value())
-    guard = AddressGuard(settings.egress_allow)
     await verify_topics(settings.kafka, topics.ALL)
     connecting = await Database.connect(settings.mongo, settings.mongo_database, collections=store.ALL)
     database = await lifetime.enter("the database", connecting)
     events, deliveries = database[store.EVENTS], database[store.DELIVERIES]
     producer = await lifetime.enter("the producer", Producer(settings.kafka, client_id=NAME))
     log = await lifetime.enter("the log reader", LogReader(settings.kafka))
-    client = EgressClient(guard, user_agent="Edurelay-Webhooks/1.0", connect_timeout=settings.connect_seconds)
-    sender = Sender(
-        await lifetime.enter("the HTTP client", client),
-        guard,
-        seconds=settings.attempt_seconds,
+    client = EgressClient(
+        AddressGuard(settings.egress_allow),
+        user_agent="Edurelay-Webhooks/1.0",
+        connect_timeout=settings.connect_seconds,
         require_https=settings.require_https,
     )
+    sender = Sender(await lifetime.enter("the HTTP client", client), seconds=settings.attempt_seconds)
     gateway = InternalClient("gateway", settings.gateway_url, settings.internal_token)
 
     endpoints = Endpoints(sealer)

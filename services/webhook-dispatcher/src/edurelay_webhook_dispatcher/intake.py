@@ -10,10 +10,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edurelay.kafka.dead_letters import DeadLetters
-
 from edurelay.events.envelope import Event, MalformedEvent
 from edurelay.events.ids import OWN_EVENT_ID, event_key
+from edurelay.kafka.dead_letters import DeadLetters
 from edurelay.kafka.handler import Assignment, Batch, Received
 from edurelay.mongo import Collection, Document
 from edurelay_webhook_dispatcher.body import body_of

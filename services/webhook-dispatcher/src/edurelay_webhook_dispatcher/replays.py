@@ -11,11 +11,10 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 
-from edurelay.kafka.log import LogReader
-
 from edurelay.events.envelope import Event, MalformedEvent
 from edurelay.events.topics import EVENTS as EVENTS_TOPIC
 from edurelay.kafka.handler import Received
+from edurelay.kafka.log import LogReader
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import Collection, Document
 from edurelay.mongo.leases import Leases

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 from edurelay.egress.client import EgressClient
 from edurelay.egress.errors import EgressError
-from edurelay.egress.guard import AddressGuard
-from edurelay.egress.urls import check_url
-
 from edurelay.runtime.tracing import continue_trace
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.work import Work
@@ -36,18 +33,15 @@ class Attempt:
 class Sender:
     """Makes attempts. An endpoint's failure is an `Attempt` like any other, never an exception."""
 
-    def __init__(self, client: EgressClient, guard: AddressGuard, *, seconds: float, require_https: bool) -> None:
+    def __init__(self, client: EgressClient, *, seconds: float) -> None:
         self._client = client
-        self._guard = guard
         self._seconds = seconds
-        self._require_https = require_https
 
     async def attempt(self, endpoint: Endpoint, work: Work) -> Attempt:
         """Send the delivery once."""
         began = time.time()
         url = endpoint.subscription.url
         try:
-            check_url(url, guard=self._guard, require_https=self._require_https)
             headers = endpoint.signed_headers(work.event_id, work.body, began)
             with continue_trace(work.traceparent) as traceparent:
                 headers["traceparent"] = traceparent

@@ -33,10 +33,10 @@ from edurelay_gateway.connections.api import ConnectionApi
 from edurelay_gateway.connections.secrets import ConnectionSecrets
 from edurelay_gateway.connections.service import Connections
 from edurelay_gateway.connections.store import CONNECTIONS, ConnectionStore
-from edurelay_gateway.contract import TITLE, VERSION
+from edurelay_gateway.contract import TITLE, VERSION, integrations
 from edurelay_gateway.deliveries.api import DeliveryApi
 from edurelay_gateway.endpoints import announcement as endpoint_messages
-from edurelay_gateway.endpoints.api import EndpointApi
+from edurelay_gateway.endpoints.api import EndpointApi, InternalEndpointApi
 from edurelay_gateway.endpoints.secrets import EndpointKeys
 from edurelay_gateway.endpoints.service import Endpoints
 from edurelay_gateway.endpoints.store import ENDPOINTS, EndpointStore
@@ -61,7 +61,9 @@ from edurelay_gateway.runs.service import Runs
 from edurelay_gateway.runs.store import RUNS, RunStore
 from edurelay_gateway.runs.waiting import RunWaiters
 from edurelay_gateway.settings import GatewaySettings
+from edurelay_gateway.tenants.api import TenantApi
 from edurelay_gateway.tenants.keyring import Keyring
+from edurelay_gateway.tenants.service import Tenants
 from edurelay_gateway.tenants.store import API_KEYS, TENANTS, TenantStore
 
 GROUP = "gateway-runs"

@@ -43,3 +43,6 @@ class ShortMemory(Generic[K, V]):
     def forget(self, key: K) -> None:
         """Ask again the next time."""
         self._known.pop(key, None)
+
+    def __len__(self) -> int:
+        return len(self._known)

@@ -76,7 +76,7 @@ class EventApi:
             if len(call.raw) > MAX_EVENT_BYTES:
                 raise Problem(413, "too_large", f"An event is larger than {MAX_EVENT_BYTES} bytes.", field="body")
             return Answer(202, EventAccepted(id=await self._publisher.publish(call.tenant, call.body, key)))
-        good, outcomes = _sorted_out(call.body.events)
+        good, outcomes = sorted_out(call.body.events)
         for place, event_id in (await self._publisher.publish_all(call.tenant, good, key)).items():
             outcomes[place] = EventOutcome(id=event_id)
         return Answer(202, BatchOutcome(data=[outcomes[place] for place in range(len(outcomes))]))
@@ -99,7 +99,7 @@ def _repetition_key(call: Call[Any, Any]) -> str | None:
     return f"{key}\0{fingerprint(call.request, call.raw)}" if key is not None else None
 
 
-def _sorted_out(items: list[Any]) -> tuple[list[tuple[int, PublishedEvent]], dict[int, EventOutcome]]:
+def sorted_out(items: list[Any]) -> tuple[list[tuple[int, PublishedEvent]], dict[int, EventOutcome]]:
     """Return the good events of a batch with their places, and by place what is wrong with the others."""
     good: list[tuple[int, PublishedEvent]] = []
     outcomes: dict[int, EventOutcome] = {}

@@ -1,0 +1,209 @@
+"""The HTTP client for addresses that somebody else has given.
+
+It connects only to what the guard lets through, checked at the socket with the very address, so no name that changes
+its mind, no notation and no candidate address gets past. It follows no redirect, keeps no cookie, heeds no proxy
+variable, unpacks nothing, and ends each exchange within its time and its bytes. Connections are kept for the next
+request to the same host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import socket
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+import aiohttp
+from aiohappyeyeballs import AddrInfoType
+from aiohttp.client_reqrep import ClientRequest
+from aiohttp.connector import Connection
+from yarl import URL
+
+from edurelay.egress.errors import AddressRefused, EgressError, EgressFailed, EgressTimeout
+from edurelay.egress.guard import AddressGuard
+from edurelay.egress.urls import checked
+
+#: Above this size the client library wants a body as a file, which it sends in pieces.
+_WHOLE_BODY_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class EgressAnswer:
+    """An answer of any status. `headers` are found in any case, `body` is as it came over the wire, cut after the
+    allowed bytes if `truncated`; `duration_ms` is the whole exchange."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    truncated: bool
+    duration_ms: float
+
+
+class EgressClient:
+    """An async context manager around one pool of connections.
+
+    `limit` and `limit_per_host` bound the connections (0: no bound), `connect_timeout` is in seconds. Plain HTTP is
+    for hosts that the guard's operator lists, unless `require_https` is off.
+    """
+
+    def __init__(
+        self,
+        guard: AddressGuard,
+        *,
+        user_agent: str,
+        limit: int = 0,
+        limit_per_host: int = 0,
+        connect_timeout: float = 5.0,
+        require_https: bool = True,
+    ) -> None:
+        self._guard = guard
+        self._headers = {"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": "identity"}
+        self._limit = limit
+        self._limit_per_host = limit_per_host
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout)
+        self._require_https = require_https
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=self._limit, limit_per_host=self._limit_per_host, socket_factory=self._guarded_socket
+            ),
+            headers=self._headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=self._timeout,
+            trust_env=False,
+            auto_decompress=False,
+            request_class=_Request,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        timeout: float,
+        max_bytes: int,
+        repeatable: bool = False,
+    ) -> EgressAnswer:
+        """Send one request and return its answer, with at most `max_bytes` of the body read.
+
+        `timeout` seconds are for everything from the look-up of the name to the end of the body. A `repeatable`
+        request is sent once more where the other side closed a kept connection at the moment of its use. Raises
+        `UrlRefused`, `AddressRefused`, `EgressTimeout` or `EgressFailed`.
+        """
+        target = checked(url, self._guard, self._require_https)
+        attempt = _Attempt(target.raw_host)
+        token = _current.set(attempt)
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(timeout):
+                response = await self._send(method, target, headers, data, attempt if repeatable else None)
+                body, truncated = await _read(response, max_bytes)
+        except (TimeoutError, aiohttp.ClientError, ValueError) as error:
+            # The library's own words are left out: they may quote the URL, which may hold a secret.
+            raise _meaning(error, attempt) from None
+        finally:
+            _current.reset(token)
+        return EgressAnswer(response.status, response.headers, body, truncated, (time.perf_counter() - began) * 1000)
+
+    async def _send(
+        self,
+        method: str,
+        target: URL,
+        headers: Mapping[str, str] | None,
+        data: bytes | None,
+        repeatable: _Attempt | None,
+    ) -> aiohttp.ClientResponse:
+        """Return the answer's head. With `repeatable`, try again until a connection is not a kept one."""
+        while True:
+            try:
+                return await self._session.request(
+                    method, target, headers=headers, data=_payload(data), allow_redirects=False
+                )
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                if repeatable is None or repeatable.tried:
+                    raise
+
+    def _guarded_socket(self, candidate: AddrInfoType) -> socket.socket:
+        """Make the socket for one candidate address, if it may be reached."""
+        family, kind, protocol, _, address = candidate
+        attempt = _current.get()
+        try:
+            self._guard.check(str(address[0]), attempt.host)
+        except AddressRefused as error:
+            attempt.refused = error
+            raise PermissionError(str(error)) from None  # An OSError lets the next candidate have its turn.
+        attempt.tried = True
+        return socket.socket(family, kind, protocol)
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What happened to one request on its way: seen by the socket's maker and the request's sender in its context."""
+
+    host: str | None
+    refused: AddressRefused | None = None
+    tried: bool = False  # a connection to an allowed address was begun, none kept from before was used
+    sent: bool = False
+
+
+_current: ContextVar[_Attempt] = ContextVar("edurelay_egress_attempt")
+
+
+class _Request(ClientRequest):
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        _current.get().sent = True
+        return await super().send(conn)
+
+
+def _payload(data: bytes | None) -> bytes | io.BytesIO | None:
+    return io.BytesIO(data) if data is not None and len(data) > _WHOLE_BODY_BYTES else data
+
+
+async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> tuple[bytes, bool]:
+    """Return the body up to `max_bytes`, and whether there was more. An unread rest closes the connection."""
+    content = response.content
+    try:
+        body = await content.readany()
+        if content.at_eof() and len(body) <= max_bytes:
+            return body, False
+        parts, size = [body], len(body)
+        while size <= max_bytes and not content.at_eof():
+            body = await content.readany()
+            parts.append(body)
+            size += len(body)
+        return b"".join(parts)[:max_bytes], size > max_bytes
+    finally:
+        if not content.at_eof():
+            response.close()
+
+
+def _meaning(error: Exception, attempt: _Attempt) -> EgressError:
+    if attempt.refused is not None and not attempt.tried:
+        return attempt.refused
+    if isinstance(error, TimeoutError):
+        return EgressTimeout(sent=attempt.sent)
+    if not isinstance(error, aiohttp.ClientError):
+        return EgressFailed("request", sent=False)
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return EgressFailed("dns", sent=False)
+    if isinstance(error, aiohttp.ClientConnectorSSLError | aiohttp.ClientConnectorCertificateError):
+        return EgressFailed("tls", sent=False)
+    if not attempt.sent:
+        return EgressFailed("connect", sent=False)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return EgressFailed("protocol", sent=True)
+    return EgressFailed("disconnected", sent=True)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Protocol
 
 from edurelay.kafka.consumer import Received
-
 from edurelay.messages.base import MalformedMessage
 from edurelay.messages.commands import Command, CommandKind
 from edurelay.runtime.logging import get_logger

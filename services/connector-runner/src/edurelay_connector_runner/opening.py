@@ -38,7 +38,8 @@ class ConnectionTable(Protocol):
         """Return the newest state of a connection, None where there is none."""
 
 
-HttpFor = Callable[[str, RateLimit | None], HttpClient]
+#: Gives the HTTP client for a connection (by id), its provider, and the provider's rate limit.
+HttpFor = Callable[[str, str, RateLimit | None], HttpClient]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Opening:
         kind = self._registry.connector(connection.provider)
         credentials = self._unseal(connection)
         secrets = tuple(sorted(set(_texts(credentials)), key=len, reverse=True))
-        http = self._http_for(connection_id, kind.manifest.rate_limit)
+        http = self._http_for(connection_id, connection.provider, kind.manifest.rate_limit)
         try:
             connector = kind(Context(connection.config, credentials, http, self._files))
         except ConfigurationError as error:

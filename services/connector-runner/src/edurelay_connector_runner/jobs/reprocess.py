@@ -9,7 +9,8 @@ from edurelay.messages.runs import RunStatus
 from edurelay_connector_runner.jobs.settlement import WAITING, Settlement
 from edurelay_connector_runner.mapping import Mapping, MappingUnavailable, RejectedRecord
 from edurelay_connector_runner.opening import Opened, Opening
-from edurelay_connector_runner.records.conversion import convert_records
+from edurelay_connector_runner.records import storable
+from edurelay_connector_runner.records.conversion import Converted, convert_records
 from edurelay_connector_runner.records.sinks import Sink
 from edurelay_connector_runner.runs.active import ActiveRun
 from edurelay_connector_runner.runs.decision import SetAside, pause
@@ -80,8 +81,10 @@ class Reprocess:
         return [record.id for group in by_stream.values() for record in group]
 
     async def _send(self, run: ActiveRun, opened: Opened, stream: Stream, group: list[RejectedRecord]) -> None:
-        sources = [SourceRecord(record.raw, record.where, record.line) for record in group]
+        known = [record.raw for record in group if is_canonical(record.raw)]
+        sources = [SourceRecord(each.raw, each.where, each.line) for each in group if not is_canonical(each.raw)]
         converted = convert_records(opened.connector, stream, sources)
+        converted.records.extend(Converted(record, storable.check(record["attributes"])) for record in known)
         await self._transmission.take(run.state, stream, converted, now())
         progress = run.state.stream(stream.name, stream.entity_type.value)
         progress.status = RunStatus.RUNNING
@@ -91,3 +94,9 @@ class Reprocess:
     def _note(run: ActiveRun, tried: int, left: int) -> None:
         before = run.state.result or {"reprocessed": 0, "skipped": 0}
         run.state.result = {"reprocessed": before["reprocessed"] + tried, "skipped": before["skipped"] + left}
+
+
+def is_canonical(raw: object) -> bool:
+    """Tell whether a rejected record had been converted already: the mapping service keeps what *it* rejected as it
+    got it, an external id and attributes, which no connector could convert a second time."""
+    return isinstance(raw, dict) and raw.keys() == {"external_id", "attributes"} and isinstance(raw["attributes"], dict)

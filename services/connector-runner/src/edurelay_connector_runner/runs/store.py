@@ -73,8 +73,9 @@ class Taken:
 class RunStore:
     """The run documents."""
 
-    def __init__(self, runs: Collection, outbox: Outbox) -> None:
+    def __init__(self, runs: Collection, leases: Collection, outbox: Outbox) -> None:
         self._runs = runs
+        self._leases = leases
         self._outbox = outbox
 
     async def add(self, command: Command, traceparent: str | None) -> bool:
@@ -180,6 +181,11 @@ class RunStore:
             return None
         streams = RunState.from_document(document).streams or ()
         return next((state.cursor for state in streams if state.name == stream), None)
+
+    async def epoch_of(self, connection_id: str) -> int:
+        """Return the epoch under which a connection was last held, 0 where it never was."""
+        lease = await self._leases.find_one({"_id": connection_id}, {"epoch": True})
+        return 0 if lease is None else int(lease["epoch"])
 
     async def _update(self, where: Document, update: Document) -> Document | None:
         return await self._runs.find_one_and_update(where, update, return_document=ReturnDocument.AFTER)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
 from edurelay.model import EntityType
 
@@ -60,6 +60,11 @@ class Manifest(Declaration):
     streams: tuple[Stream, ...] = ()
     capabilities: frozenset[Capability] = frozenset()
     rate_limit: RateLimit | None = None
+
+    @field_serializer("capabilities")
+    def _in_order(self, capabilities: frozenset[Capability]) -> list[str]:
+        """Write them in one order always: what is generated from manifests is compared."""
+        return sorted(capabilities)
 
     @classmethod
     def load(cls, package_folder: Path, config_model: type[BaseModel], credentials_model: type[BaseModel]) -> Self:

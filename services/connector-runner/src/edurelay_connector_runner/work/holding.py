@@ -35,7 +35,7 @@ async def hold(leases: Renewals, lease: Lease, seconds: float, work: Coroutine[A
     try:
         await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            raise LeaseLost(f"the lease of {lease.name} could not be kept")
+            raise LeaseLost(f"the lease of {lease.name} could not be kept") from renewing.exception()
         working.result()
     finally:
         working.cancel()

@@ -139,9 +139,9 @@ class Incarnation:
             await delivery
 
 
-def _traced(headers: Headers) -> Headers:
-    """Return the headers, with what is being done now as their cause where they name none."""
+def _traced(headers: Headers) -> list[tuple[str, bytes]]:
+    """Return the headers as aiokafka wants them, with what is being done now as their cause where they name none."""
     traceparent = current_traceparent()
     if traceparent is None or any(name == "traceparent" for name, _ in headers):
-        return headers
+        return headers if isinstance(headers, list) else list(headers)
     return [*headers, ("traceparent", traceparent.encode())]

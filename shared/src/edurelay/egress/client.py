@@ -20,6 +20,7 @@ from typing import Final, Self
 
 import aiohttp
 from aiohappyeyeballs import AddrInfoType
+from aiohttp.abc import AbstractResolver
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
 from yarl import URL
@@ -48,7 +49,8 @@ class EgressClient:
     """An async context manager around one pool of connections.
 
     `limit` and `limit_per_host` bound the connections (0: no bound), `connect_timeout` is in seconds. Plain HTTP is
-    for hosts that the guard's operator lists, unless `require_https` is off.
+    for hosts that the guard's operator lists, unless `require_https` is off. Names are looked up by `resolver`, which
+    is the system's own by default.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class EgressClient:
         limit_per_host: int = 0,
         connect_timeout: float = 5.0,
         require_https: bool = True,
+        resolver: AbstractResolver | None = None,
     ) -> None:
         self._guard = guard
         self._headers = {"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": "identity"}
@@ -67,11 +70,15 @@ class EgressClient:
         self._limit_per_host = limit_per_host
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout)
         self._require_https = require_https
+        self._resolver = resolver
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=self._limit, limit_per_host=self._limit_per_host, socket_factory=self._guarded_socket
+                limit=self._limit,
+                limit_per_host=self._limit_per_host,
+                resolver=self._resolver,
+                socket_factory=self._guarded_socket,
             ),
             headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),

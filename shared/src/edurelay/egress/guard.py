@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Final
 
 from edurelay.egress.errors import AddressRefused
+from edurelay.egress.hosts import as_address, is_name, plain
 from edurelay.egress.ranges import Address, Network, why_refused
 
 _LOOPBACK: Final = IPv4Address("127.0.0.1")
@@ -21,17 +22,17 @@ class AddressGuard:
     def __init__(self, allow: str = "") -> None:
         self._networks: list[Network] = []
         self._hosts: set[str] = set()
-        for entry in filter(None, (part.strip() for part in allow.split(","))):
-            if _is_name(entry):
-                self._hosts.add(_plain(entry))
+        for entry in filter(None, map(str.strip, allow.split(","))):
+            if is_name(plain(entry)):
+                self._hosts.add(plain(entry))
             else:
-                self._networks.append(ip_network(entry, strict=False))
+                self._networks.append(_network(entry))
 
     def check(self, ip: str, host: str | None = None) -> None:
         """Raise `AddressRefused` unless a connection to `ip`, to which the name `host` led, may be made."""
-        if host is not None and _plain(host) in self._hosts:
+        if host is not None and plain(host) in self._hosts:
             return
-        address = _parse(ip)
+        address = as_address(ip)
         if address is None:
             raise AddressRefused(ip, "not an address")
         why = why_refused(address)
@@ -41,10 +42,10 @@ class AddressGuard:
     def allows_host(self, host: str) -> bool:
         """Tell whether the operator lists `host`: by its name, or as an address by a CIDR. The name `localhost` is
         listed with its address."""
-        plain = _plain(host)
-        if plain in self._hosts:
+        name = plain(host)
+        if name in self._hosts:
             return True
-        address = _LOOPBACK if plain == "localhost" else _parse(plain)
+        address = _LOOPBACK if name == "localhost" else as_address(name)
         return address is not None and self._lists(address)
 
     def _lists(self, address: Address) -> bool:
@@ -52,19 +53,8 @@ class AddressGuard:
         return any((mapped or address) in network for network in self._networks)
 
 
-def _is_name(entry: str) -> bool:
-    """Tell a name from an address or CIDR: its last label is no number. Anything with other signs is no name."""
-    return all(part.replace("-", "").replace("_", "").isalnum() for part in _plain(entry).split(".")) and not (
-        _plain(entry).rpartition(".")[2].isdigit()
-    )
-
-
-def _plain(host: str) -> str:
-    return host.rstrip(".").lower()
-
-
-def _parse(ip: str) -> Address | None:
+def _network(entry: str) -> Network:
     try:
-        return ip_address(ip.partition("%")[0])
+        return ip_network(entry, strict=False)
     except ValueError:
-        return None
+        raise ValueError(f"{entry!r} is neither a CIDR nor an address nor a host name") from None

@@ -234,5 +234,5 @@ async def serving(handlers: Sequence[object], **more: Any) -> AsyncIterator[Api]
         "publish_docs": True,
     }
     application = build_application(handlers, **(settings | more))  # type: ignore[arg-type]
-    async with serve(application, "127.0.0.1", 0, drain_seconds=2) as port, ClientSession() as session:
+    async with ClientSession() as session, serve(application, "127.0.0.1", 0, drain_seconds=2) as port:
         yield Api(session, port)

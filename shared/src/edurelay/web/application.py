@@ -109,6 +109,8 @@ def _all(handlers: Sequence[object], errors: ErrorFormat) -> Iterator[_Mounted]:
 
 def _add(application: web.Application, method: str, path: str, handle: _Handle) -> web.AbstractResource:
     router = application.router
+    # By itself a parameter takes no braces, but there are ids that have them.
+    path = path.replace("}", ":[^/]+}") if ":" not in path else path
     route = router.add_get(path, handle) if method == "GET" else router.add_route(method, path, handle)
     assert route.resource is not None
     return route.resource
@@ -146,7 +148,7 @@ def _add_fallback(
     errors: ErrorFormat,
 ) -> None:
     """Answer what no operation answers: 405 where only the method is wrong, else 404, each in its face's shape."""
-    prefixes = [(each.prefix, each.errors) for each in handlers if isinstance(each, Face) and each.prefix]
+    prefixes = [(f"{each.prefix}/", each.errors) for each in handlers if isinstance(each, Face) and each.prefix]
 
     async def fallback(request: web.Request) -> web.Response:
         allowed: set[str] = set()

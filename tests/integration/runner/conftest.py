@@ -1,0 +1,79 @@
+"""The runner's surroundings: a real broker and database, a mapping service that is stood in for, a provider."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from edurelay.events.ids import new_uuid
+from edurelay.events.topics import RECORDS, RUNS
+from edurelay.kafka.producer import Producer
+from edurelay.kafka.tail import Tail
+from edurelay.runtime.health import Readiness
+from edurelay.web.application import build_application
+from edurelay.web.auth import InternalOnly
+from edurelay.web.server import serve
+from integration.runner.mapping_stand_in import MappingStandIn
+from integration.runner.service import TOKEN, RunTail, Stage
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def producer(kafka_bootstrap: str) -> AsyncIterator[Producer]:
+    """A producer for what the gateway would send, and for runners without a service around them."""
+    async with Producer(kafka_bootstrap, client_id="runner-tests") as producer:
+        yield producer
+
+
+@pytest.fixture
+async def mapping(kafka_bootstrap: str) -> AsyncIterator[MappingStandIn]:
+    """The mapping service."""
+    stand_in = MappingStandIn()
+    async with Tail(kafka_bootstrap, RECORDS, stand_in.receive) as tail:
+        following = asyncio.create_task(tail.run())
+        yield stand_in
+        following.cancel()
+        await asyncio.wait([following])
+
+
+@pytest.fixture
+async def mapping_url(mapping: MappingStandIn) -> AsyncIterator[str]:
+    """Where the mapping service answers."""
+    application = build_application(
+        [mapping],
+        authenticate=InternalOnly(SecretStr(TOKEN)),
+        title="Mapping",
+        version="1",
+        readiness=Readiness(),
+    )
+    async with serve(application, "127.0.0.1", 0) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+async def told(kafka_bootstrap: str) -> AsyncIterator[RunTail]:
+    """Everything that is told of runs."""
+    runs = RunTail()
+    async with Tail(kafka_bootstrap, RUNS, runs.receive) as tail:
+        following = asyncio.create_task(tail.run())
+        yield runs
+        following.cancel()
+        await asyncio.wait([following])
+
+
+@pytest.fixture
+async def stage(
+    kafka_bootstrap: str,
+    mongo_uri: str,
+    database_name: str,
+    mapping_url: str,
+    producer: Producer,
+    told: RunTail,
+) -> AsyncIterator[Stage]:
+    """Where runners are started and asked to run something."""
+    stage = Stage(kafka_bootstrap, mongo_uri, database_name, mapping_url, producer, told, tenant=new_uuid())
+    yield stage
+    await stage.close()

@@ -47,21 +47,13 @@ class Walk(Generic[Opening]):
 
     async def pages(self, place: Place) -> AsyncGenerator[Page, None]:
         """Yield the pages behind a place. The last one is empty and says whether everything was seen."""
-        if not place.done:
-            async with aclosing(self._pages(place)) as pages:
-                async for page in pages:
-                    place = Place.of(page.cursor)
-                    yield page
-        place = replace(place, done=True)
-        yield Page((), place.cursor(), complete=place.proven)
-
-    async def _pages(self, place: Place) -> AsyncGenerator[Page, None]:
-        todo = [course for course in await courses(self._client) if place.still_to_read(course.id)]
         begun = place
+        todo: list[Course] = []
+        if not place.done:
+            todo = [course for course in await courses(self._client) if place.still_to_read(course.id)]
+        opened = in_order(todo, lambda course: self._open(course, begun), self._config.concurrency)
         waiting: list[SourceRecord] = []
-        async with aclosing(
-            in_order(todo, lambda course: self._open(course, begun), self._config.concurrency)
-        ) as opened:
+        async with aclosing(opened):
             async for course, opening in opened:
                 async with aclosing(self._parts(course, opening, begun)) as parts:
                     async for part in parts:
@@ -71,7 +63,9 @@ class Walk(Generic[Opening]):
                         waiting.extend(part.records)
                         place = Place(course.id, part.after, place.proven and part.proven)
                 place = replace(place, course=course.id, after=0)
-        yield Page(waiting, place.cursor())
+        if waiting:
+            yield Page(waiting, place.cursor())
+        yield Page((), replace(place, done=True).cursor(), complete=place.proven)
 
     async def _open(self, course: Course, begun: Place) -> Opening | None:
         """Open a course; None where it was deleted since the courses were listed."""

@@ -23,7 +23,7 @@ def operations() -> Iterator[Operation]:
             yield operation
 
 
-@pytest.mark.parametrize("operation", operations(), ids=lambda operation: operation.id)
+@pytest.mark.parametrize("operation", list(operations()), ids=lambda operation: operation.id)
 def test_every_post_honours_an_idempotency_key(operation: Operation) -> None:
     assert operation.idempotent == (operation.method == "POST" and operation.id not in WITHOUT_KEY)
 

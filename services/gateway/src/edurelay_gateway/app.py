@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import orjson
-from edurelay.egress.guard import AddressGuard
 
+from edurelay.egress.guard import AddressGuard
 from edurelay.events import topics
 from edurelay.events.envelope import Message
 from edurelay.events.topics import Topic
@@ -129,6 +129,7 @@ async def build(settings: GatewaySettings, lifetime: Lifetime) -> None:
         EndpointKeys(sealer),
         AddressGuard(settings.egress_allow),
         limit=settings.endpoint_limit,
+        require_https=settings.require_https,
     )
 
     consumer = await lifetime.enter(

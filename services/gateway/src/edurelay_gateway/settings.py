@@ -10,8 +10,10 @@ from edurelay.runtime.settings import ServiceSettings
 class GatewaySettings(ServiceSettings):
     """`public_url` is where the world reaches the gateway: webhook addresses that are shown begin with it.
 
-    `endpoint_limit` is how many endpoints a tenant may have. `publish_in_flight` messages and `publish_bytes` may
-    wait for Kafka at a time; what comes beyond is answered 503 at once. `publish_seconds` is how long one waits.
+    `require_https` refuses endpoints on plain HTTP, but for hosts that `egress_allow` lists. `endpoint_limit` is how
+    many endpoints a tenant may have. `publish_in_flight` messages and `publish_bytes` may wait for Kafka at a time;
+    what comes beyond is answered 503 at once. `publish_seconds` is how long one waits, and `sweep_seconds` how often
+    changes that did not reach Kafka are looked for.
     """
 
     admin_token: SecretStr
@@ -20,6 +22,7 @@ class GatewaySettings(ServiceSettings):
     runner_url: str
     public_url: str = ""
     mongo_database: str = "edurelay_gateway"
+    require_https: bool = True
     endpoint_limit: int = Field(default=100, ge=1)
     publish_in_flight: int = Field(default=1000, ge=1)
     publish_bytes: int = Field(default=64 * 1024 * 1024, ge=1024 * 1024)

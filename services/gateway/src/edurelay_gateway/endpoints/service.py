@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from weakref import WeakValueDictionary
 
+from edurelay.egress.errors import UrlRefused
 from edurelay.egress.guard import AddressGuard
-from edurelay.egress.urls import UrlRefused, check_url
-
+from edurelay.egress.urls import check_url
 from edurelay.events.envelope import now
 from edurelay.events.ids import new_id
 from edurelay_gateway.endpoints.models import (
@@ -42,6 +42,7 @@ class Endpoints:
         guard: AddressGuard,
         *,
         limit: int,
+        require_https: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -49,6 +50,7 @@ class Endpoints:
         self._keys = keys
         self._guard = guard
         self._limit = limit
+        self._require_https = require_https
         self._clock = clock
         self._counting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -150,6 +152,6 @@ class Endpoints:
 
     def _check_url(self, url: str) -> None:
         try:
-            check_url(url, guard=self._guard, require_https=True)
+            check_url(url, guard=self._guard, require_https=self._require_https)
         except UrlRefused as error:
             raise UrlNotAllowed(str(error)) from error

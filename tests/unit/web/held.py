@@ -16,7 +16,7 @@ class Held:
         self.status = 200
         self.calls = 0
 
-    @operation("POST", "/held", summary="Wait", tag="held", answers={200: None}, idempotent=True)
+    @operation("POST", "/held/{id}", summary="Wait", tag="held", answers={200: None}, idempotent=True)
     async def wait(self, _: Call[None, None]) -> Answer:
         """Until the test says so."""
         self.calls += 1

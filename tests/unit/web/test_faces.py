@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from edurelay.web.application import Face
 from edurelay.web.problems import ErrorFormat, Problem
 from unit.web.api import Api, Things, serving
+from unit.web.held import Held
 
 
 class FaceError(BaseModel):
@@ -29,7 +30,8 @@ def render(problem: Problem) -> tuple[int, dict[str, Any]]:
 @pytest_asyncio.fixture(scope="module")
 async def api() -> AsyncIterator[Api]:
     face = Face("old", [Things()], ErrorFormat(render, FaceError), prefix="/old")
-    async with serving([Things(), face]) as running:
+    elsewhere = Face("elsewhere", [Held()], ErrorFormat(render, FaceError))
+    async with serving([Things(), face, elsewhere]) as running:
         yield running
 
 
@@ -49,3 +51,7 @@ async def test_what_does_not_exist_is_told_in_the_shape_of_where_it_was_looked_f
     assert (await api.call("GET", "/older")).json["code"] == "not_found"
     assert (await api.call("PUT", "/old/v1/things")).json["code"] == "METHOD_NOT_ALLOWED"
     assert (await api.call("PUT", "/v1/things")).json["code"] == "method_not_allowed"
+
+
+async def test_a_wrong_method_is_told_in_the_shape_of_the_path_even_without_a_prefix(api: Api) -> None:
+    assert (await api.call("GET", "/held/1")).json["code"] == "METHOD_NOT_ALLOWED"

@@ -67,15 +67,15 @@ async def test_another_body_with_the_key_is_422(keyed: Keyed) -> None:
 
 async def test_another_path_with_the_key_is_422(keyed: Keyed) -> None:
     keyed.held.release.set()
-    await keyed.api.call("POST", "/held", headers={"Idempotency-Key": "k"})
-    other = await keyed.api.post("/v1/things", GOOD, headers={"Idempotency-Key": "k"})
+    await keyed.api.call("POST", "/held/1", headers={"Idempotency-Key": "k"})
+    other = await keyed.api.call("POST", "/held/2", headers={"Idempotency-Key": "k"})
     assert (other.status, other.json["code"]) == (422, "idempotency_key_reused")
 
 
 async def test_while_the_first_is_under_way_a_repetition_is_409(keyed: Keyed) -> None:
-    first = asyncio.create_task(keyed.api.call("POST", "/held", headers={"Idempotency-Key": "k"}))
+    first = asyncio.create_task(keyed.api.call("POST", "/held/1", headers={"Idempotency-Key": "k"}))
     await keyed.held.entered.wait()
-    early = await keyed.api.call("POST", "/held", headers={"Idempotency-Key": "k"})
+    early = await keyed.api.call("POST", "/held/1", headers={"Idempotency-Key": "k"})
     assert (early.status, early.json["code"]) == (409, "idempotency_key_in_use")
     assert early.headers["Retry-After"] == "1"
     keyed.held.release.set()
@@ -100,9 +100,9 @@ async def test_a_request_that_raised_may_be_tried_again(keyed: Keyed, name: str)
 async def test_an_answer_that_is_our_fault_is_not_kept(keyed: Keyed) -> None:
     keyed.held.release.set()
     keyed.held.status = 503
-    assert (await keyed.api.call("POST", "/held", headers={"Idempotency-Key": "k"})).status == 503
+    assert (await keyed.api.call("POST", "/held/1", headers={"Idempotency-Key": "k"})).status == 503
     keyed.held.status = 200
-    assert (await keyed.api.call("POST", "/held", headers={"Idempotency-Key": "k"})).json == {"call": 2}
+    assert (await keyed.api.call("POST", "/held/1", headers={"Idempotency-Key": "k"})).json == {"call": 2}
 
 
 async def test_a_request_that_was_refused_at_the_gate_leaves_the_key_alone(keyed: Keyed) -> None:

@@ -85,7 +85,7 @@ class Counting:
             case "html":
                 return web.Response(status=404, text="<h1>no</h1>")
             case "redirect":
-                return web.Response(status=302, headers={"Location": "/internal/trace"})
+                return web.Response(status=302, headers={"Location": "/internal/tenants/a/count"})
         return Answer(body={"unexpected": True})
 
 

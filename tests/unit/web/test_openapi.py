@@ -168,6 +168,9 @@ async def test_the_page_shows_every_operation_and_loads_nothing(api: Api, docume
         assert described["summary"] in page
     for name in document["components"]["schemas"]:
         assert f'id="schema-{name}"' in page
+    assert "What a thing is made from." in page
+    assert "<code class=required>name</code><td>string" in page
+    assert 'list of <a href="#schema-Part">' in page
     assert "http://" not in page
     assert "https://" not in page
     assert "<script" not in page

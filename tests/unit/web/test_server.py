@@ -20,7 +20,7 @@ async def test_a_request_under_way_is_answered_while_the_server_stops() -> None:
     held = Held()
     async with asyncio.TaskGroup() as group:
         async with serving([held]) as api:
-            waiting = group.create_task(api.call("POST", "/held"))
+            waiting = group.create_task(api.call("POST", "/held/1"))
             await held.entered.wait()
             stopped_soon = group.create_task(_release_when_refused(api, held))
             # Leaving the context stops the server, with the request still under way.

@@ -87,11 +87,15 @@ class MappingStandIn:
         self.held.clear()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until messages have made a condition true."""
+        """Wait until messages and questions have made a condition true."""
         async with asyncio.timeout(20):
             while not condition():
                 self._arrived.clear()
                 await self._arrived.wait()
+
+    async def until_asked(self, times: int) -> None:
+        """Wait until so many questions were asked altogether."""
+        await self.until(lambda: self.asked >= times)
 
     def external_ids(self, connection: str, entity_type: str) -> set[str]:
         """Return the external ids that are known of one kind."""
@@ -203,6 +207,7 @@ class MappingStandIn:
 
     def _answer(self) -> None:
         self.asked += 1
+        self._arrived.set()
         if self.away:
             raise Problem(503, "unavailable", "The stand-in is away.")
 

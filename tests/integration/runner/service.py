@@ -109,8 +109,16 @@ class Stage:
         )
         fields = {"provider": "SCRIPTED", "name": "A school", "config": {}, "credentials": sealed, "version": 1}
         connection = Connection(id=connection_id, tenant=self.tenant, **{**fields, **changes})
-        await self.producer.send(Message(CONNECTIONS.name, connection_id.encode(), connection.encode()))
+        await self.announce(connection)
         return connection
+
+    async def announce(self, connection: Connection) -> None:
+        """Tell the runners of a connection's state."""
+        await self.producer.send(Message(CONNECTIONS.name, connection.id.encode(), connection.encode()))
+
+    async def cancel(self, connection: Connection, run_id: str) -> None:
+        """Ask for the end of a run."""
+        await self.command(connection, CommandKind.CANCEL, run_id=run_id)
 
     async def command(self, connection: Connection, kind: CommandKind = CommandKind.SYNC, **fields: Any) -> str:
         """Send a command, and return the id of its run."""

@@ -45,6 +45,7 @@ from edurelay_connector_runner.opening import Opening
 from edurelay_connector_runner.outbound import Outbound
 from edurelay_connector_runner.records.sinks import Rehearsal, Transmission
 from edurelay_connector_runner.runs import store
+from edurelay_connector_runner.runs.decision import Patience
 from edurelay_connector_runner.runs.store import Candidate, RunStore
 from edurelay_connector_runner.sdk.registry import Registry
 from edurelay_connector_runner.settings import RunnerSettings
@@ -88,12 +89,14 @@ async def build(settings: RunnerSettings, lifetime: Lifetime, registry: Registry
     lifetime.spawn("outbox sweep", _sweep(outbox))
     runs = RunStore(database[store.RUNS], database[store.LEASES], outbox)
     mapping = MappingClient(mapping_http)
+    patience = Patience(first_pause=settings.retry_seconds)
     opening = Opening(
         connections,
         registry,
         Sealer.from_keys(settings.seal_keys.get_secret_value()),
         Outbound(egress).http_for,
         FileRoots.from_setting(settings.file_roots),
+        patience,
     )
     transmission = Transmission(producer)
     settlement = Settlement(mapping)
@@ -103,7 +106,8 @@ async def build(settings: RunnerSettings, lifetime: Lifetime, registry: Registry
             CommandKind.TEST: Check(opening),
             CommandKind.EXPORT: Export(opening, mapping),
             CommandKind.REPROCESS: Reprocess(opening, mapping, transmission, settlement),
-        }
+        },
+        patience,
     )
 
     def ready(candidate: Candidate) -> bool:

@@ -13,7 +13,7 @@ import orjson
 from edurelay.messages.connections import Connection, sealing_context
 from edurelay.runtime.logging import get_logger
 from edurelay.security.sealing import Sealer, Unsealable
-from edurelay_connector_runner.runs.decision import Decision, decide
+from edurelay_connector_runner.runs.decision import Decision, Patience
 from edurelay_connector_runner.sdk import (
     ConfigurationError,
     Connector,
@@ -44,11 +44,12 @@ HttpFor = Callable[[str, str, RateLimit | None], HttpClient]
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open connector, its connection, and the texts that must not be shown to anybody."""
+    """An open connector, its connection, the texts that must not be shown to anybody, and the patience with it."""
 
     connector: Connector
     connection: Connection
     secrets: tuple[str, ...]
+    patience: Patience
 
     def judge(self, error: Exception, attempts: int) -> Decision:
         """Return what happens after an error of the connector; one that nobody expected is logged."""
@@ -59,7 +60,7 @@ class Opened:
                 connection_id=self.connection.id,
                 trace=_hide("".join(traceback.format_exception(error)), self.secrets),
             )
-        decision = decide(error, attempts)
+        decision = self.patience.after(error, attempts)
         return replace(decision, reason=_hide(decision.reason, self.secrets))
 
 
@@ -67,13 +68,20 @@ class Opening:
     """Opens connectors."""
 
     def __init__(
-        self, connections: ConnectionTable, registry: Registry, sealer: Sealer, http_for: HttpFor, files: Files
+        self,
+        connections: ConnectionTable,
+        registry: Registry,
+        sealer: Sealer,
+        http_for: HttpFor,
+        files: Files,
+        patience: Patience,
     ) -> None:
         self._connections = connections
         self._registry = registry
         self._sealer = sealer
         self._http_for = http_for
         self._files = files
+        self._patience = patience
 
     @asynccontextmanager
     async def open(self, tenant: str, connection_id: str) -> AsyncIterator[Opened]:
@@ -94,7 +102,7 @@ class Opening:
         except Exception as error:
             raise ConnectorError(f"the connector could not be opened ({type(error).__name__})") from None
         try:
-            yield Opened(connector, connection, secrets)
+            yield Opened(connector, connection, secrets, self._patience)
         finally:
             await _close(connector, connection)
 

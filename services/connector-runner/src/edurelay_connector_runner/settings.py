@@ -10,7 +10,8 @@ from edurelay.runtime.settings import ServiceSettings
 class RunnerSettings(ServiceSettings):
     """`file_roots` are the folders that connectors may use, separated as in `PATH`; none without it.
 
-    A runner that dies is followed by another after `lease_seconds`; `workers` connections are worked on at once.
+    A runner that dies is followed by another after `lease_seconds`; `workers` connections are worked on at once. A
+    provider that fails in passing is tried again after `retry_seconds`, doubled each time.
     """
 
     http_port: int = 8082
@@ -19,3 +20,4 @@ class RunnerSettings(ServiceSettings):
     file_roots: str = ""
     workers: int = Field(default=4, ge=1)
     lease_seconds: float = Field(default=10.0, gt=0)
+    retry_seconds: float = Field(default=1.0, gt=0)

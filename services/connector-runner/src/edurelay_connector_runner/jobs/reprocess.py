@@ -13,10 +13,13 @@ from edurelay_connector_runner.records import storable
 from edurelay_connector_runner.records.conversion import Converted, convert_records
 from edurelay_connector_runner.records.sinks import Sink
 from edurelay_connector_runner.runs.active import ActiveRun
-from edurelay_connector_runner.runs.decision import SetAside, pause
+from edurelay_connector_runner.runs.decision import SetAside
 from edurelay_connector_runner.runs.interruption import Cancelled, SettingAside
 from edurelay_connector_runner.runs.verdict import conclude
 from edurelay_connector_runner.sdk import ConfigurationError, ConnectorError, SourceRecord, Stream
+
+#: Seconds until a mapping service that was away is asked again.
+PAUSE = 2.0
 
 
 class Reprocess:
@@ -43,7 +46,7 @@ class Reprocess:
                 state.fail(error.code, str(error))
             except MappingUnavailable as error:
                 reason = f"the mapping service does not answer: {error}"
-                raise SettingAside(SetAside(pause(3), WAITING, reason)) from error
+                raise SettingAside(SetAside(PAUSE, WAITING, reason)) from error
             for stream in state.unread():
                 stream.end(RunStatus.CANCELLED if cancelled else RunStatus.SUCCEEDED)
         if not await self._settlement.settle(run) or cancelled:

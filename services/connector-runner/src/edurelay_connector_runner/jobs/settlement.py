@@ -12,7 +12,7 @@ from edurelay.runtime.logging import get_logger
 from edurelay_connector_runner.mapping import Mapping, MappingUnavailable
 from edurelay_connector_runner.runs.active import PROGRESS_EVERY, ActiveRun
 from edurelay_connector_runner.runs.decision import SetAside
-from edurelay_connector_runner.runs.interruption import SettingAside
+from edurelay_connector_runner.runs.interruption import Fenced, SettingAside
 from edurelay_connector_runner.runs.state import RunState
 
 log = get_logger(__name__)
@@ -71,22 +71,27 @@ class Settlement:
         return reason
 
     @asynccontextmanager
-    async def watched(self, state: RunState) -> AsyncIterator[None]:
-        """Keep the counts of a run that is being read up to date, for its progress; failing to is no harm."""
-        watching = asyncio.create_task(self._watch(state), name=f"watch {state.id}")
+    async def watched(self, run: ActiveRun) -> AsyncIterator[None]:
+        """Tell of the progress of a run that is being read, with counts as far as they are known."""
+        watching = asyncio.create_task(self._watch(run), name=f"watch {run.state.id}")
         try:
             yield
         finally:
             watching.cancel()
             await asyncio.wait([watching])
 
-    async def _watch(self, state: RunState) -> None:
-        while True:
-            await asyncio.sleep(PROGRESS_EVERY)
-            if state.segments:
-                try:
-                    outcomes = await self._mapping.outcomes(state.command.tenant, state.id, state.segments)
-                except MappingUnavailable as error:
-                    log.debug("progress without counts", run_id=state.id, reason=str(error))
-                else:
-                    state.settled = outcomes.streams
+    async def _watch(self, run: ActiveRun) -> None:
+        state = run.state
+        try:
+            while True:
+                await asyncio.sleep(PROGRESS_EVERY)
+                if state.segments:
+                    try:
+                        outcomes = await self._mapping.outcomes(state.command.tenant, state.id, state.segments)
+                    except MappingUnavailable as error:
+                        log.debug("progress without counts", run_id=state.id, reason=str(error))
+                    else:
+                        state.settled = outcomes.streams
+                await run.tell_progress()
+        except Fenced:
+            return  # Whoever reads the run learns it with the next checkpoint.

@@ -64,7 +64,7 @@ class Sync:
         try:
             async with (
                 self._opening.open(state.command.tenant, state.command.connection_id) as opened,
-                self._settlement.watched(state),
+                self._settlement.watched(run),
             ):
                 declared = {stream.name: stream for stream in opened.connector.streams()}
                 if state.streams is None:

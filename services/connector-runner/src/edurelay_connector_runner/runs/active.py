@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 import stamina
 
+from edurelay.messages.runs import Run
 from edurelay.mongo import StoreUnavailable
 from edurelay_connector_runner.runs.interruption import Cancelled, HandOver, unless_stopped
 from edurelay_connector_runner.runs.state import RunState
@@ -35,22 +36,33 @@ class ActiveRun:
         self._stop = stop
         self._clock = asyncio.get_running_loop().time
         self._announced = float("-inf")
+        self._told: Run | None = None
+        self._saving = asyncio.Lock()
 
     async def save(self, *, announce: bool = True, due_in: float | None = None) -> None:
         """Write the run, and tell everybody where `announce` says so. Waits for a database that is away for as long
         as the lease holds out. Raises `Fenced`."""
-        async for attempt in stamina.retry_context(
-            on=StoreUnavailable, attempts=None, timeout=None, wait_initial=0.1, wait_max=2.0
-        ):
-            with attempt:
-                self.cancelled = await self._store.save(self.state, announce=announce, due_in=due_in)
-        if announce:
-            self._announced = self._clock()
+        async with self._saving:
+            if announce:
+                self._announced, self._told = self._clock(), self._shown()
+            async for attempt in stamina.retry_context(
+                on=StoreUnavailable, attempts=None, timeout=None, wait_initial=0.1, wait_max=2.0
+            ):
+                with attempt:
+                    self.cancelled = await self._store.save(self.state, announce=announce, due_in=due_in)
 
     async def checkpoint(self) -> None:
         """Write how far the run has come; progress is told to everybody from time to time only."""
         self.state.starts = 0
         await self.save(announce=self._clock() - self._announced >= PROGRESS_EVERY)
+
+    async def tell_progress(self) -> None:
+        """Tell everybody what they have not been told yet, if there is anything."""
+        if self._shown() != self._told:
+            await self.save()
+
+    def _shown(self) -> Run:
+        return self.state.message().model_copy(update={"revision": 0})
 
     def go_on(self) -> None:
         """Raise `Cancelled` or `HandOver` where the work has to end at this boundary."""

@@ -16,10 +16,6 @@ from edurelay_connector_runner.sdk import (
     Transient,
 )
 
-#: How often a provider may fail in passing between two checkpoints of a stream.
-ATTEMPTS = 6
-FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 60.0
 SHORTEST_THROTTLE = 1.0
 LONGEST_THROTTLE = 24 * 3600.0
 
@@ -52,27 +48,35 @@ class FailRun:
 Decision = SetAside | FailStream | FailRun
 
 
-def decide(error: Exception, attempts: int) -> Decision:
-    """Return what happens after `error`. `attempts` is how often the provider has failed in passing since the last
-    checkpoint, this time included."""
-    match error:
-        case AuthExpired() | ConfigurationError():
-            return FailRun(error.code, str(error))
-        case Throttled():
-            seconds = min(max(error.seconds, SHORTEST_THROTTLE), LONGEST_THROTTLE)
-            return SetAside(seconds, error.code, str(error))
-        case Transient() if attempts < ATTEMPTS:
-            return SetAside(pause(attempts), error.code, str(error))
-        case Transient():
-            return FailStream(error.code, f"{error} ({attempts} attempts)")
-        case ConnectorError():
-            return FailStream(error.code, str(error))
-        case _:
-            # The text of a foreign exception may hold anything, so only its kind is shown.
-            return FailStream(ConnectorError.code, f"the connector failed unexpectedly ({type(error).__name__})")
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often a provider may fail in passing between two checkpoints of a stream, and how long it is left alone
+    in between: `first_pause` seconds, doubled each time up to `longest_pause`, with a fifth of jitter."""
 
+    attempts: int = 6
+    first_pause: float = 1.0
+    longest_pause: float = 60.0
 
-def pause(attempts: int) -> float:
-    """Return for how long to leave a failing provider alone, in seconds: doubling, with a fifth of jitter."""
-    longest: float = min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
-    return longest * random.uniform(0.8, 1.2)
+    def after(self, error: Exception, attempts: int) -> Decision:
+        """Return what happens after `error`. `attempts` is how often the provider has failed in passing since the
+        last checkpoint, this time included."""
+        match error:
+            case AuthExpired() | ConfigurationError():
+                return FailRun(error.code, str(error))
+            case Throttled():
+                seconds = min(max(error.seconds, SHORTEST_THROTTLE), LONGEST_THROTTLE)
+                return SetAside(seconds, error.code, str(error))
+            case Transient() if attempts < self.attempts:
+                return SetAside(self.pause(attempts), error.code, str(error))
+            case Transient():
+                return FailStream(error.code, f"{error} ({attempts} attempts)")
+            case ConnectorError():
+                return FailStream(error.code, str(error))
+            case _:
+                # The text of a foreign exception may hold anything, so only its kind is shown.
+                return FailStream(ConnectorError.code, f"the connector failed unexpectedly ({type(error).__name__})")
+
+    def pause(self, attempts: int) -> float:
+        """Return for how many seconds to wait after so many failures."""
+        longest: float = min(self.first_pause * 2 ** (attempts - 1), self.longest_pause)
+        return longest * random.uniform(0.8, 1.2)

@@ -148,10 +148,13 @@ class RunStore:
 
     async def save(self, state: RunState, *, announce: bool, due_in: float | None = None) -> bool:
         """Write a held run, with a message for everybody where `announce` says so, and with the time at which it is
-        due again where it is set aside. Returns whether somebody has asked to cancel it. Raises `Fenced`."""
+        due again where it is set aside. Returns whether somebody has asked to cancel it. Raises `Fenced`.
+
+        Each write has a revision of its own: one whose answer got lost can come late, but not behind its successor.
+        """
         update: dict[str, Any] = {}
+        state.revision += 1
         if announce:
-            state.revision += 1
             update["$push"] = {"unsent": {"$each": pending(_message(state))}}
         fields = state.to_document()
         if due_in is not None:
@@ -159,7 +162,9 @@ class RunStore:
         if state.status.terminal:
             fields["active"] = False
             fields["expires_at"] = datetime.now(UTC) + KEPT
-        document = await self._update({"_id": state.id, "epoch": state.epoch}, {"$set": fields, **update})
+        document = await self._update(
+            {"_id": state.id, "epoch": state.epoch, "revision": {"$lt": state.revision}}, {"$set": fields, **update}
+        )
         if document is None:
             raise Fenced(f"run {state.id} is held under a newer lease than {state.epoch}")
         if announce:

@@ -11,7 +11,7 @@ from edurelay.messages.runs import RunStatus
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.tracing import continue_trace
 from edurelay_connector_runner.runs.active import ActiveRun
-from edurelay_connector_runner.runs.decision import SetAside, pause
+from edurelay_connector_runner.runs.decision import Patience, SetAside
 from edurelay_connector_runner.runs.interruption import Cancelled, HandOver, Interruption, SettingAside
 
 log = get_logger(__name__)
@@ -31,8 +31,9 @@ class Job(Protocol):
 class Execution:
     """Does what a run's command asks for."""
 
-    def __init__(self, jobs: Mapping[CommandKind, Job]) -> None:
+    def __init__(self, jobs: Mapping[CommandKind, Job], patience: Patience) -> None:
         self._jobs = jobs
+        self._patience = patience
 
     async def __call__(self, run: ActiveRun) -> None:
         """Work on a run that was taken just now. Raises `Fenced` where it was lost to another runner."""
@@ -68,7 +69,7 @@ class Execution:
         # A fault of our own must neither end the process nor be tried for ever: `starts` counts it.
         except Exception as error:
             log.exception("the work on a run failed", run_id=state.id, starts=state.starts)
-            raise SettingAside(SetAside(pause(state.starts), CRASHES, "the runner failed")) from error
+            raise SettingAside(SetAside(self._patience.pause(state.starts), CRASHES, "the runner failed")) from error
 
     @staticmethod
     async def _set_aside(run: ActiveRun, waiting: SettingAside) -> None:

@@ -6,8 +6,6 @@ import codecs
 from dataclasses import dataclass
 from typing import Literal
 
-from edurelay_connector_runner.sdk import ConfigurationError
-
 #: The encodings that a layout can name. `utf-8` and the two byte orders of UTF-16 read files with and without a
 #: mark; `utf-16` needs one. All but `utf-8` write one where the encoding knows marks.
 EncodingName = Literal["utf-8", "utf-8-bom", "utf-16", "utf-16-le", "utf-16-be", "windows-1252", "latin-1"]
@@ -49,17 +47,17 @@ class Encoding:
 def detect(name: EncodingName, head: bytes) -> Encoding:
     """Return how a file that begins with `head` is read, if its layout says `name`.
 
-    A mark that contradicts the layout, or one that is needed and missing, is a `ConfigurationError`: guessing
-    would turn every name in the file into rubbish.
+    A mark that contradicts the layout, or one that is needed and missing, is a `ValueError`: guessing would
+    turn every name in the file into rubbish.
     """
     mark = next((mark for mark in _MARKS if head.startswith(mark)), b"")
     codecs_of_name = _READS[name]
     if mark:
         if _MARKS[mark] not in codecs_of_name:
-            raise ConfigurationError(f"the file begins with the mark of {_MARKS[mark]}, but its layout says {name}")
+            raise ValueError(f"the file begins with the mark of {_MARKS[mark]}, but its layout says {name}")
         return Encoding(_MARKS[mark], mark)
     if len(codecs_of_name) > 1:
-        raise ConfigurationError(f"the file has no mark that tells its byte order; {name} needs one")
+        raise ValueError(f"the file has no mark that tells its byte order; {name} needs one")
     return Encoding(codecs_of_name[0])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from secrets import token_hex
 from threading import Lock
@@ -22,10 +22,12 @@ class Exporter:
     The same records in the same order give the same bytes. Its methods block; any thread may call them.
     """
 
-    def __init__(self, target: Path, writer: RecordWriter) -> None:
-        """Prepare to write `target`; nothing is opened yet."""
+    def __init__(self, target: Path, writer: RecordWriter, siblings: Sequence[RecordWriter] = ()) -> None:
+        """Prepare to write `target`; nothing is opened yet. `siblings` write the other streams of the same kind of
+        entity: a record that has a line in one of them and none here is not missing."""
         self._target = target
         self._writer = writer
+        self._siblings = siblings
         self._part = target.with_name(f".{target.name}.{token_hex(4)}.part")
         self._file: BinaryIO | None = None
         self._lock = Lock()
@@ -52,9 +54,10 @@ class Exporter:
                     self._file.write(self._writer.line(record))
                     self._sent += 1
                 except Unwritable as error:
-                    self._unwritable += 1
-                    if len(self._errors) < MAX_ERRORS:
-                        self._errors.append(f"{record.external_id}: {error}")
+                    if not any(sibling.can_write(record) for sibling in self._siblings):
+                        self._unwritable += 1
+                        if len(self._errors) < MAX_ERRORS:
+                            self._errors.append(f"{record.external_id}: {error}")
 
     def commit(self) -> PushReport:
         """Put the file in its place, durably."""

@@ -1,18 +1,20 @@
-"""JMESPath expressions over a row: a row is an object whose members are its columns, all of them text or null."""
+"""JMESPath expressions over a row.
+
+To an expression the row is an object of text or null, whose members are the columns that the expression names, and
+no others. So its value depends on these columns alone, and no column gets out that nobody named.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
 
 #: The longest expression, in characters: the parser is recursive.
 MAX_EXPRESSION = 512
-
-#: A row as expressions see it: null marks are None.
-NullableRow = Mapping[str, str | None]
 
 #: Nodes whose first child alone is evaluated over the row itself; the others see what that child gave.
 _LEFT_ONLY = {"pipe", "subexpression", "projection", "filter_projection", "value_projection"}
@@ -31,15 +33,17 @@ class Expression:
             compiled = jmespath.compile(text)
         except (JMESPathError, RecursionError) as error:
             raise ValueError(f"{text!r} is no JMESPath expression: {error}") from error
-        self.text = text
+        unknown = sorted(_functions(compiled.parsed) - Functions.FUNCTION_TABLE.keys())
+        if unknown:
+            raise ValueError(f"{text!r} calls {unknown[0]}, which JMESPath does not have")
         self.columns = tuple(dict.fromkeys(_columns(compiled.parsed)))
         self.column: str | None = compiled.parsed["value"] if compiled.parsed["type"] == "field" else None
-        self._search: Callable[[NullableRow], Any] = compiled.search
+        self._search: Callable[[dict[str, str | None]], Any] = compiled.search
 
-    def __call__(self, row: NullableRow) -> Any:
-        """Evaluate over `row`. Raises `ExpressionFailed`."""
+    def __call__(self, *texts: str | None) -> Any:
+        """Evaluate over a row in which `columns` hold `texts`. Raises `ExpressionFailed`."""
         try:
-            return self._search(row)
+            return self._search(dict(zip(self.columns, texts, strict=True)))
         except (ValueError, TypeError, ArithmeticError) as error:
             # JMESPath's functions are Python functions: what they raise on odd data is the row's fault.
             raise ExpressionFailed(str(error)) from error
@@ -53,3 +57,9 @@ def _columns(node: dict[str, Any]) -> list[str]:
         return []
     children = node["children"][:1] if node["type"] in _LEFT_ONLY else node["children"]
     return [column for child in children if isinstance(child, dict) for column in _columns(child)]
+
+
+def _functions(node: dict[str, Any]) -> set[str]:
+    """Return the functions that an expression calls."""
+    own = {node["value"]} if node["type"] == "function_expression" else set()
+    return own.union(*(_functions(child) for child in node["children"] if isinstance(child, dict)))

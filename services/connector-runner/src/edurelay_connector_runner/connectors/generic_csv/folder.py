@@ -58,10 +58,10 @@ def open_folder(files: Files, path: str) -> Path:
 
 def find(files: Files, folder: Path, pattern: str) -> list[Found]:
     """Return the files in `folder` that match, hidden ones left out. Each has to lie within the allowed roots,
-    wherever a link may lead. Raises `ConfigurationError`, and `Permanent` where a file cannot be read."""
+    wherever a link may lead. Raises `Permanent` where one does not, or cannot be read."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.glob(pattern) if path.is_file())
     return [
-        _look_at(name, files.resolve(str(folder / name)))
+        _look_at(name, _resolve(files, folder, name))
         for name in names
         if not any(part.startswith(".") for part in name.split("/"))
     ]
@@ -74,6 +74,13 @@ def fingerprint(found: Sequence[Found], layout: str) -> str:
     for file in found:
         digest.update(f"\0{file.name}\0{file.size}\0{file.modified_ns}\0{file.head}".encode())
     return digest.hexdigest()
+
+
+def _resolve(files: Files, folder: Path, name: str) -> Path:
+    try:
+        return files.resolve(str(folder / name))
+    except ConfigurationError as error:
+        raise Permanent(f"{name} cannot be read: {error}") from error
 
 
 def _look_at(name: str, path: Path) -> Found:

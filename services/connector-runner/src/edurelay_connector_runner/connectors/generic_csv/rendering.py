@@ -79,12 +79,22 @@ class RecordWriter:
         skipped = "\r\n".encode(self._lines.codec) * self._shape.dialect.skip_rows
         return self._lines.mark + skipped + self._lines.line(self._shape.columns)
 
+    def can_write(self, record: OutboundRecord) -> bool:
+        """Say whether a record has a line in this stream."""
+        try:
+            self.line(record)
+        except Unwritable:
+            return False
+        return True
+
     def line(self, record: OutboundRecord) -> bytes:
         """Return the line of one record. Raises `Unwritable`."""
         shape = self._shape
         values = self._values(record.attributes)
         try:
             row = self._row(record.external_id, values)
+            if not shape.includes(row):
+                raise Unwritable("the stream's condition would leave it out")
             key, entity = shape.convert(row)
             wanted = shape.entity(values)
         except BadRecord as error:

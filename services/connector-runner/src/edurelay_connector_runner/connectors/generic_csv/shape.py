@@ -2,47 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, get_args
+import re
+from collections.abc import Mapping
+from typing import Any, cast, get_args
 
 from pydantic import ValidationError
 
 from edurelay.model import Entity
 from edurelay.model.entities import Moment
-from edurelay_connector_runner.connectors.generic_csv.expressions import ExpressionFailed, NullableRow
+from edurelay_connector_runner.connectors.generic_csv.expressions import ExpressionFailed
+from edurelay_connector_runner.connectors.generic_csv.extraction import Extractor, NullableRow
 from edurelay_connector_runner.connectors.generic_csv.fields import FieldLayout, TypeName
 from edurelay_connector_runner.connectors.generic_csv.keys import join_key, split_key
 from edurelay_connector_runner.connectors.generic_csv.layout import EXTRA, Layout, StreamLayout, extra_name
-from edurelay_connector_runner.connectors.generic_csv.values import ValueType, shown
+from edurelay_connector_runner.connectors.generic_csv.values import shown
 from edurelay_connector_runner.sdk import BadRecord
 
 #: The longest external id, in characters, as for references.
 MAX_EXTERNAL_ID = 256
 
-
-@dataclass(frozen=True, slots=True)
-class CompiledField:
-    """One field: its name (in `extra`, if `in_extra`), its layout, its type, and what reads it from a row."""
-
-    name: str
-    in_extra: bool
-    layout: FieldLayout
-    type: ValueType
-    read: Callable[[NullableRow], Any]
-
-    @property
-    def blamed(self) -> str:
-        """What an error names: the column if there is just one, else the field."""
-        return self.layout.plain_column or self.name
-
-    def value(self, row: NullableRow) -> Any:
-        """Return the field's value, None where it has none. Raises `BadRecord`."""
-        try:
-            value = self.read(row)
-            return None if value is None else self.type.parse(value)
-        except (ExpressionFailed, ValueError) as error:
-            raise BadRecord(f"{self.name}: {error}", field=self.blamed) from error
+_CONTROL = re.compile(r"[\x00-\x1f]")
+_TEXT = {str}
 
 
 class Shape:
@@ -67,6 +47,7 @@ class Shape:
         self.required_columns = frozenset((*self.layout.key, *conditional)).union(
             *(field.layout.columns for field in self.fields if not field.layout.optional)
         )
+        self._takes_all = self.layout.extra == "*"
         self._taken = frozenset(self.columns)
         self._mapped = frozenset(self.columns) - {*listed}
         self._extra = {column: extra_name(column) for column in listed}
@@ -88,7 +69,8 @@ class Shape:
         if self._condition is None:
             return True
         try:
-            found = self._condition(self._nullable(raw))
+            row = self._nullable(raw)
+            found = self._condition(*(row.get(column) for column in self._condition.columns))
         except ExpressionFailed as error:
             raise BadRecord(f"where: {error}", field=self._condition.column) from error
         return found is not None and found is not False and found not in ("", [], {})
@@ -129,18 +111,15 @@ class Shape:
 
     def takes(self, column: str) -> bool:
         """Say whether a column of a file is read at all. Nobody sees what the others hold."""
-        return column in self._taken or (self.layout.extra == "*" and not self.layout.hides(column))
+        return column in self._taken or (self._takes_all and not self.layout.hides(column))
 
-    def _compile(self, name: str, layout: FieldLayout) -> CompiledField:
+    def _compile(self, name: str, layout: FieldLayout) -> Extractor:
         in_extra = name.startswith(EXTRA)
         default: TypeName = "text" if in_extra else self._default_type(name)
         try:
-            type_ = layout.value_type(default)
-            if layout.constant is not None:
-                type_.parse(layout.constant)
+            return Extractor(name.removeprefix(EXTRA), layout, default, self.separator, in_extra=in_extra)
         except ValueError as error:
             raise ValueError(f"fields.{name}: {error}") from error
-        return CompiledField(name.removeprefix(EXTRA), in_extra, layout, type_, self._reader(layout))
 
     def _default_type(self, name: str) -> TypeName:
         annotation = self.layout.model.model_fields[name].annotation
@@ -149,26 +128,13 @@ class Shape:
             return "date"
         return "number" if float in kinds else "boolean" if bool in kinds else "text"
 
-    def _reader(self, layout: FieldLayout) -> Callable[[NullableRow], Any]:
-        if layout.key is not None and len(layout.key) > 1:
-            key = layout.key
-            return lambda row: self._reference(row, key)
-        column = layout.plain_column
-        if column is not None:
-            return lambda row: row.get(column)
-        if layout.compiled is not None:
-            return layout.compiled
-        constant = layout.constant
-        return lambda row: constant
-
     def _nullable(self, raw: Any) -> dict[str, str | None]:
         if not isinstance(raw, dict):
             raise BadRecord("this line could not be split into columns; mend the file and read it again")
-        missing = self.required_columns - raw.keys()
-        if missing:
-            column = min(missing)
+        if not all(map(raw.__contains__, self.required_columns)):
+            column = min(self.required_columns - raw.keys())
             raise BadRecord(f"the column {column} is missing", field=column)
-        if not all(isinstance(text, str) for text in raw.values()):
+        if not {*map(type, raw.values())} <= _TEXT:
             raise BadRecord("a row has to be an object of columns and texts")
         nulls = self._nulls
         if self.dialect.trim:
@@ -177,30 +143,23 @@ class Shape:
 
     def _external_id(self, row: NullableRow) -> str:
         key = self.layout.key
-        external_id = join_key([*self._prefix, *(_key_part(row, column) for column in key)], self.separator)
+        parts = [*map(row.__getitem__, key)]
+        if None in parts:
+            column = key[parts.index(None)]
+            raise BadRecord(f"the key column {column} has no value", field=column)
+        external_id = join_key([*self._prefix, *cast("list[str]", parts)], self.separator)
         if len(external_id) > MAX_EXTERNAL_ID:
             raise BadRecord(f"the key is longer than {MAX_EXTERNAL_ID} characters", field=key[0])
-        if any(character < " " for character in external_id):
+        if _CONTROL.search(external_id):
             raise BadRecord("the key holds control characters", field=key[0])
         return external_id
 
-    def _reference(self, row: NullableRow, columns: Sequence[str]) -> str | None:
-        if all(row.get(column) is None for column in columns):
-            return None
-        return join_key([_key_part(row, column) for column in columns], self.separator)
-
     def _extra_of(self, row: NullableRow) -> dict[str, Any]:
-        if self.layout.extra != "*":
-            return {name: text for column, name in self._extra.items() if (text := row.get(column)) is not None}
+        if not self._takes_all:
+            extra = self._extra
+            return {name: text for column, name in extra.items() if (text := row.get(column)) is not None}
         return {
             extra_name(column): text
             for column, text in row.items()
             if text is not None and column not in self._mapped and not self.layout.hides(column)
         }
-
-
-def _key_part(row: NullableRow, column: str) -> str:
-    part = row.get(column)
-    if part is None:
-        raise BadRecord(f"the key column {column} has no value", field=column)
-    return part

@@ -1,18 +1,20 @@
-"""One file as a sequence of rows behind a checked header."""
+"""One file as a sequence of rows behind a checked header.
+
+What is wrong with a file as a whole fails its stream (`Permanent`), and not the run: the other files may be right.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from edurelay_connector_runner.connectors.generic_csv.encodings import MARK_BYTES, detect
 from edurelay_connector_runner.connectors.generic_csv.layout import extra_name
 from edurelay_connector_runner.connectors.generic_csv.lines import Lines
 from edurelay_connector_runner.connectors.generic_csv.rows import BadLine, Row, Rows
 from edurelay_connector_runner.connectors.generic_csv.shape import Shape
-from edurelay_connector_runner.sdk import ConfigurationError
+from edurelay_connector_runner.sdk import Permanent
 
 #: The most columns that a file may have.
 MAX_COLUMNS = 512
@@ -21,8 +23,7 @@ MAX_COLUMNS = 512
 _SHOWN = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A row of the right width: the columns that the stream takes, and their text."""
 
     line: int
@@ -34,13 +35,13 @@ class Source:
     """The records of one open file, read once from its beginning."""
 
     def __init__(self, name: str, file: BinaryIO, shape: Shape) -> None:
-        """Read and check the header. Raises `ConfigurationError` naming file and column."""
+        """Read and check the header. Raises `Permanent` naming file and column."""
         self._name = name
         dialect = shape.dialect
         try:
             encoding = detect(dialect.encoding, file.read(MARK_BYTES))
-        except ConfigurationError as error:
-            raise ConfigurationError(f"{name}: {error}") from error
+        except ValueError as error:
+            raise Permanent(f"{name}: {error}") from error
         self._delimiter = dialect.delimiter
         rows = Rows(Lines(file, encoding), encoding.codec, dialect.delimiter, dialect.quote)
         rows.skip_lines(dialect.skip_rows)
@@ -69,7 +70,7 @@ class Source:
             raw = dict(zip(header, fields, strict=True)) if takes_all else {column: fields[i] for i, column in taken}
             yield Record(row.line, row.end, raw)
         if empty:
-            raise ConfigurationError(f"{self._name} has a header and nothing else")
+            raise Permanent(f"{self._name} has a header and nothing else")
 
     def column_of(self, name: str | None) -> int | None:
         """Return the number of a column, from 1."""
@@ -82,23 +83,23 @@ class Source:
     def _read_header(self, *, trim: bool) -> Sequence[str]:
         row = next(self._rows, None)
         if row is None:
-            raise ConfigurationError(f"{self._name} is empty")
+            raise Permanent(f"{self._name} is empty")
         if isinstance(row, BadLine):
-            raise ConfigurationError(f"{self._name}: the header in line {row.line} cannot be read: {row.reason}")
+            raise Permanent(f"{self._name}: the header in line {row.line} cannot be read: {row.reason}")
         if len(row.fields) > MAX_COLUMNS:
-            raise ConfigurationError(f"{self._name} has {len(row.fields)} columns; at most {MAX_COLUMNS} are read")
+            raise Permanent(f"{self._name} has {len(row.fields)} columns; at most {MAX_COLUMNS} are read")
         return [field.strip() for field in row.fields] if trim else row.fields
 
     def _check_header(self, shape: Shape) -> None:
         for number, column in enumerate(self.header, start=1):
             if not column:
-                raise ConfigurationError(f"{self._name}: column {number} has no name")
+                raise Permanent(f"{self._name}: column {number} has no name")
         for column, count in Counter(self.header).items():
             if count > 1:
-                raise ConfigurationError(f"{self._name}: {count} columns are named {column!r}")
+                raise Permanent(f"{self._name}: {count} columns are named {column!r}")
         missing = sorted(shape.required_columns - {*self.header})
         if missing:
-            raise ConfigurationError(
+            raise Permanent(
                 f"{self._name} has no column {missing[0]!r}, which its layout reads; "
                 f"it has: {', '.join(self.header)[:_SHOWN]}"
             )
@@ -106,7 +107,7 @@ class Source:
             names = Counter(extra_name(column) for column in self.header)
             for column in self.header:
                 if names[extra_name(column)] > 1:
-                    raise ConfigurationError(f"{self._name}: column {column!r} shares its name in extra with another")
+                    raise Permanent(f"{self._name}: column {column!r} shares its name in extra with another")
 
     def _wrong_width(self, row: Row) -> BadLine:
         width, found = len(self.header), len(row.fields)

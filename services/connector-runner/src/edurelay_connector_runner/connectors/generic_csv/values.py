@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -131,8 +130,6 @@ class DateType:
         for format_ in formats:
             if has_time(format_) and not _OFFSET.search(format_) and self._zone is None:
                 raise ValueError(f"the format {format_!r} has a time of day; it needs %z, or a zone")
-        # Dates repeat through a file, and strptime is slow.
-        self._parse_text = lru_cache(maxsize=4096)(self._parse_text_anew)
 
     def parse(self, value: Any) -> str:
         """Return the day or the moment in the one form that Edurelay knows."""
@@ -153,7 +150,7 @@ class DateType:
                     return text
         raise ValueError(f"{shown(value)} cannot be written as {' or '.join(self._formats)}")
 
-    def _parse_text_anew(self, text: str) -> str:
+    def _parse_text(self, text: str) -> str:
         for format_ in self._formats:
             try:
                 # A format without an offset is a day, or gets its zone below.

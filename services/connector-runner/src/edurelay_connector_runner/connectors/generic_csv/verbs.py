@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -44,6 +44,8 @@ _EXPORT_BATCH = 200
 _ORDER = list(EntityType)
 
 _Model = TypeVar("_Model", bound=BaseModel)
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 
 class _Webhook(BaseModel):
@@ -111,19 +113,17 @@ class GenericCsv(Connector):
 
     async def push(self, stream: str, records: AsyncIterator[OutboundRecord]) -> PushReport:
         """Write the records to the stream's file in `exportPath`, which they replace as a whole."""
-        exporter = Exporter(await asyncio.to_thread(self._export_target, stream), self._record_writer(stream))
+        exporter = await asyncio.to_thread(self._exporter, stream)
         try:
-            await asyncio.to_thread(exporter.open)
+            await _written(exporter.open)
             batch: list[OutboundRecord] = []
             async for record in records:
                 batch.append(record)
                 if len(batch) >= _EXPORT_BATCH:
-                    await asyncio.to_thread(exporter.write, batch)
+                    await _written(exporter.write, batch)
                     batch = []
-            await asyncio.to_thread(exporter.write, batch)
-            return await asyncio.to_thread(exporter.commit)
-        except OSError as error:
-            raise Transient(f"the export of {stream} cannot be written: {error.strerror}") from error
+            await _written(exporter.write, batch)
+            return await _written(exporter.commit)
         finally:
             await asyncio.to_thread(exporter.close)
 
@@ -132,9 +132,8 @@ class GenericCsv(Connector):
         try:
             webhook = _Webhook.model_validate_json(body)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            field = ".".join(str(part) for part in first["loc"]) or None
-            raise BadRecord(first["msg"], field=field) from error
+            field, message = _first_of(error)
+            raise BadRecord(message, field=field) from error
         if webhook.stream not in self._shapes:
             raise BadRecord(f"there is no stream {webhook.stream!r}", field="stream")
         shape = self._shapes[webhook.stream]
@@ -151,17 +150,22 @@ class GenericCsv(Connector):
     def _import_folder(self) -> Path:
         return open_folder(self.context.files, self._config.import_path)
 
-    def _export_target(self, stream: str) -> Path:
+    def _exporter(self, stream: str) -> Exporter:
         if self._config.export_path is None:
             raise ConfigurationError("config.exportPath is needed, the folder to which exports are written")
-        name = self._shape(stream).layout.export_name or f"{stream}.csv"
-        return open_folder(self.context.files, self._config.export_path) / name
-
-    def _record_writer(self, stream: str) -> RecordWriter:
+        shape = self._shape(stream)
         try:
-            return RecordWriter(self._shape(stream))
+            writer = RecordWriter(shape)
         except Unwritable as error:
-            raise ConfigurationError(f"the stream {stream} cannot be exported: {error}") from error
+            raise Permanent(f"the stream {stream} cannot be exported: {error}") from error
+        kind = shape.layout.entity_type
+        siblings = [
+            RecordWriter(other)
+            for other in self._shapes.values()
+            if other is not shape and other.layout.entity_type is kind and other.layout.extra != "*"
+        ]
+        folder = open_folder(self.context.files, self._config.export_path)
+        return Exporter(folder / (shape.layout.export_name or f"{stream}.csv"), writer, siblings)
 
     def _check(self) -> CheckReport:
         problems: list[str] = []
@@ -211,12 +215,27 @@ def _referred_to(shape: Shape) -> set[EntityType]:
     return {references[field.name] for field in shape.fields if not field.in_extra and field.name in references}
 
 
+async def _written(work: Callable[_Arguments, _Result], *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+    """Do a part of an export in a thread. Raises `Transient` where the disk does not take it."""
+    try:
+        return await asyncio.to_thread(work, *args, **kwargs)
+    except OSError as error:
+        raise Transient(f"the export cannot be written: {error.strerror}") from error
+
+
 def _validated(model: type[_Model], values: Mapping[str, Any], part: str) -> _Model:
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise ConfigurationError(f"{'.'.join([part, *map(str, first['loc'])])}: {first['msg']}") from error
+        field, message = _first_of(error)
+        where = f"{part}.{field}" if field else part
+        raise ConfigurationError(f"{where}: {message}") from error
+
+
+def _first_of(error: ValidationError) -> tuple[str | None, str]:
+    """Return the field of the first mistake, and what is wrong with it."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return ".".join(map(str, first["loc"])) or None, first["msg"].removeprefix("Value error, ")
 
 
 def _counts(shape: Shape, row: dict[str, str]) -> bool:

@@ -22,12 +22,10 @@ class Receiver:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        both = socket.has_dualstack_ipv6()
-        listener = (
-            socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True)
-            if both
-            else socket.create_server(("", 0))
-        )
+        if socket.has_dualstack_ipv6():
+            listener = socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+        else:
+            listener = socket.create_server(("", 0))
         self._server = await asyncio.start_server(self._accept, sock=listener, limit=4 * 1024 * 1024)
         self.port = self._server.sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/hook"

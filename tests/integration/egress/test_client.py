@@ -88,6 +88,20 @@ async def test_a_body_in_chunks_of_exactly_the_bound_is_whole(client: EgressClie
     assert (reply.body, reply.truncated) == (b"hello", False)
 
 
+@pytest.mark.parametrize(("rest", "truncated"), [(b"0\r\n\r\n", False), (b"1\r\n!\r\n0\r\n\r\n", True)])
+async def test_what_follows_later_behind_the_bound_decides(
+    client: EgressClient, receiver: Receiver, rest: bytes, truncated: bool
+) -> None:
+    async def in_two_parts(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        await asyncio.sleep(0.05)
+        writer.write(rest)
+
+    receiver.script = in_two_parts
+    reply = await get(client, receiver.url, max_bytes=5)
+    assert (reply.body, reply.truncated) == (b"hello", truncated)
+
+
 async def test_an_endless_body_ends_at_the_bound(client: EgressClient, receiver: Receiver) -> None:
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")

@@ -86,7 +86,9 @@ class Stage:
         )
         lifetime = Lifetime(chosen.drain_seconds)
         await lifetime.start(partial(build, chosen, registry=Registry({"SCRIPTED": connector_for(provider)})))
-        assert lifetime.failure is None, lifetime.failure
+        if lifetime.failure is not None:
+            await lifetime.close()
+            raise lifetime.failure
         self.runners.append(lifetime)
         return lifetime
 
@@ -140,7 +142,9 @@ class Stage:
         """Send a command, and return its run once it has ended."""
         return await self.told.ended(await self.command(connection, kind, **fields))
 
-    async def webhook(self, connection: Connection, body: bytes) -> None:
+    async def webhook(self, connection: Connection, body: bytes, *, webhook_id: str | None = None) -> None:
         """Send an inbound webhook, as the gateway would."""
-        webhook = InboundWebhook(new_id("in"), connection.tenant, connection.id, now(), {"x-colour": "green"}, body)
+        webhook = InboundWebhook(
+            webhook_id or new_id("in"), connection.tenant, connection.id, now(), {"x-colour": "green"}, body
+        )
         await self.producer.send(Message(INGEST.name, connection.id.encode(), body, webhook.to_headers()))

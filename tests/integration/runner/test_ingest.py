@@ -1,0 +1,102 @@
+"""An inbound webhook becomes the records that it tells of, and wins over what was read before it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from edurelay.events.topics import INGEST
+from edurelay.kafka.handler import Received
+from edurelay.kafka.tail import Tail
+from edurelay_connector_runner.sdk import Throttled
+from integration.runner.mapping_stand_in import MappingStandIn
+from integration.runner.scripted import Provider, rows, unavailable
+from integration.runner.service import SECRET, Stage
+
+
+def school() -> Provider:
+    """Return a provider of ten courses and twenty students."""
+    return Provider({"courses": rows("c", 10), "students": rows("s", 20)})
+
+
+@pytest.fixture
+async def dead_letters(kafka_bootstrap: str) -> AsyncIterator[asyncio.Queue[Received]]:
+    """The webhooks that could not be used."""
+    queue: asyncio.Queue[Received] = asyncio.Queue()
+    async with Tail(kafka_bootstrap, INGEST.dlq, queue.put_nowait) as tail:
+        following = asyncio.create_task(tail.run())
+        yield queue
+        following.cancel()
+        await asyncio.wait([following])
+
+
+async def test_what_changed_is_fetched_and_sent(stage: Stage, mapping: MappingStandIn) -> None:
+    await stage.start(school())
+    connection = await stage.connect()
+    await stage.webhook(connection, b"students:s-1,s-2,s-17,unknown")
+    await mapping.until(lambda: len(mapping.external_ids(connection.id, "student")) == 3)
+    assert mapping.external_ids(connection.id, "student") == {"s-1", "s-2", "s-17"}
+
+
+async def test_a_change_that_is_told_after_a_sync_is_not_taken_for_an_older_one(
+    stage: Stage, mapping: MappingStandIn
+) -> None:
+    provider = school()
+    await stage.start(provider)
+    connection = await stage.connect()
+    await stage.run(connection)
+    provider.streams["students"][3]["name"] = "changed"
+    place = (stage.tenant, connection.id, "student", "s-3")
+    await stage.webhook(connection, b"students:s-3")
+    await mapping.until(lambda: mapping.entities[place].attributes["name"] == "changed")
+
+
+async def test_a_webhook_that_comes_twice_may_find_a_newer_record(stage: Stage, mapping: MappingStandIn) -> None:
+    provider = school()
+    await stage.start(provider)
+    connection = await stage.connect()
+    place = (stage.tenant, connection.id, "student", "s-3")
+    await stage.webhook(connection, b"students:s-3", webhook_id="in_1")
+    await mapping.until(lambda: place in mapping.entities)
+    provider.streams["students"][3]["name"] = "newer"
+    await stage.webhook(connection, b"students:s-3", webhook_id="in_1")
+    await mapping.until(lambda: mapping.entities[place].attributes["name"] == "newer")
+
+
+async def test_a_provider_that_fails_in_passing_is_asked_again(stage: Stage, mapping: MappingStandIn) -> None:
+    provider = school()
+    provider.plant("students", -1, unavailable())
+    provider.plant("students", -1, Throttled(1))
+    await stage.start(provider)
+    connection = await stage.connect()
+    await stage.webhook(connection, b"students:s-1")
+    await mapping.until(lambda: mapping.external_ids(connection.id, "student") == {"s-1"})
+
+
+async def test_a_webhook_that_makes_no_sense_is_put_aside_and_the_next_one_is_taken(
+    stage: Stage, mapping: MappingStandIn, dead_letters: asyncio.Queue[Received]
+) -> None:
+    provider = school()
+    await stage.start(provider)
+    connection = await stage.connect()
+    await stage.webhook(connection, b"no stream at all")
+    await stage.webhook(connection, b"grades:g-1")
+    await stage.webhook(connection, b"students:s-1")
+    await mapping.until(lambda: mapping.external_ids(connection.id, "student") == {"s-1"})
+    async with asyncio.timeout(10):
+        letters = [await dead_letters.get(), await dead_letters.get()]
+    assert [letter.value for letter in letters] == [b"no stream at all", b"grades:g-1"]
+    assert "the body names no stream" in (letters[0].header("dlq-error") or "")
+
+
+async def test_a_dead_letter_holds_no_credential(stage: Stage, dead_letters: asyncio.Queue[Received]) -> None:
+    provider = school()
+    provider.plant("students", -1, ValueError(SECRET))
+    await stage.start(provider)
+    await stage.webhook(await stage.connect(), b"students:s-1")
+    async with asyncio.timeout(10):
+        letter = await dead_letters.get()
+    assert letter.value == b"students:s-1"
+    assert all(SECRET.encode() not in text for _, text in letter.headers)

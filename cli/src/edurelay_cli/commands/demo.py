@@ -42,6 +42,8 @@ def run(options: argparse.Namespace) -> int:
             added_up = asyncio.run(tell(folder, console, files))
     except (AlreadyRunning, DownloadFailed, ProcessFailed) as error:
         raise CommandFailed(str(error)) from error
+    except asyncio.CancelledError:
+        return 143
     except TimeoutError as error:
         raise CommandFailed(f"it took too long; the logs are in {folder.logs}") from error
     console.print("\n[bold green]It all added up.[/]" if added_up else "\n[bold red]It did not add up.[/]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ CHANGED = 25
 #: What the services are killed in the middle of.
 VICTIMS = ("webhook-dispatcher", "mapping")
 RUN_SECONDS = 600.0
-QUIET_SECONDS = 2.0
+QUIET_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +142,11 @@ class Story:
         async with asyncio.timeout(RUN_SECONDS):
             while True:
                 seen = self._receiver.times.total()
-                ledger = await self._client.endpoints.ledger(endpoint.id)
-                if ledger.pending == 0 and ledger.matched >= expected:
-                    await asyncio.sleep(QUIET_SECONDS)
-                    if self._receiver.times.total() == seen:
+                await asyncio.sleep(QUIET_SECONDS)
+                if self._receiver.times.total() == seen:
+                    ledger = await self._client.endpoints.ledger(endpoint.id)
+                    if ledger.pending == 0 and ledger.matched >= expected:
                         return
-                await asyncio.sleep(0.2)
 
 
 def _told(run: Run) -> int:
@@ -154,7 +154,10 @@ def _told(run: Run) -> int:
 
 
 async def tell(folder: StackFolder, console: Console, files: tuple[Path, dict[str, Any]] | None) -> bool:
-    """Start a stack, tell the story on a generated school or on files, and end the stack."""
+    """Start a stack, tell the story on a generated school or on files, and end the stack; SIGTERM ends it early."""
+    telling = asyncio.current_task()
+    assert telling is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, telling.cancel)
     env = {"EDURELAY_RETRY_SCHEDULE": "0,1,2,4,8,15,30,60", "EDURELAY_FILE_ROOTS": str(files[0]) if files else ""}
     async with AsyncExitStack() as exits:
         stack = await exits.enter_async_context(

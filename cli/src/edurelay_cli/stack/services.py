@@ -39,6 +39,7 @@ def environment(service: Service, services: Mapping[str, Service], common: Mappi
     return {
         **common,
         "EDURELAY_HTTP_PORT": str(service.port),
+        "EDURELAY_INSTANCE": f"{service.name}-1",
         "EDURELAY_MAPPING_URL": services["mapping"].url,
         "EDURELAY_DISPATCHER_URL": services["webhook-dispatcher"].url,
         "EDURELAY_RUNNER_URL": services["connector-runner"].url,

@@ -147,7 +147,12 @@ async def build(settings: RunnerSettings, lifetime: Lifetime, registry: Registry
         consumer = await lifetime.enter(
             group,
             Consumer(
-                settings.kafka, group=group, topics=[topic], handler=handler, drain_seconds=settings.drain_seconds / 2
+                settings.kafka,
+                group=group,
+                topics=[topic],
+                handler=handler,
+                drain_seconds=settings.drain_seconds / 2,
+                instance=settings.instance,
             ),
         )
         lifetime.spawn(f"consume {topic.name}", consumer.run())

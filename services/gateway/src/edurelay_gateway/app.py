@@ -144,6 +144,7 @@ async def build(settings: GatewaySettings, lifetime: Lifetime) -> None:
                 retry_on=(KafkaUnavailable, *StoreUnavailable),
             ),
             drain_seconds=settings.drain_seconds / 2,
+            instance=settings.instance,
         ),
     )
     lifetime.spawn("consumer of runs", consumer.run())

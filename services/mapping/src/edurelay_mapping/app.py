@@ -67,6 +67,7 @@ async def build(settings: MappingSettings, lifetime: Lifetime) -> None:
         max_records=MESSAGES,
         max_unfinished=MESSAGES_UNFINISHED,
         drain_seconds=settings.drain_seconds / 2,
+        instance=settings.instance,
     )
     await lifetime.enter("the consumer of records", consumer)
     lifetime.spawn("the consumer of records", consumer.run())

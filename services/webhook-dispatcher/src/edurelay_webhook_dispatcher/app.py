@@ -41,6 +41,8 @@ from edurelay_webhook_dispatcher.settings import DispatcherSettings
 NAME = "webhook-dispatcher"
 #: How much longer than an attempt may take its lease lasts, in seconds.
 LEASE_MARGIN = 5.0
+#: How many events of a partition may be under way or wait in memory.
+MAX_UNFINISHED = 300
 
 
 def _unavailable(_error: Exception) -> Problem:
@@ -94,7 +96,13 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
 
     intake = Intake(endpoints, courier, recorder, DeadLetters(producer), events=events, deliveries=deliveries)
     consumer = Consumer(
-        settings.kafka, group=NAME, topics=[topics.EVENTS], handler=intake, drain_seconds=settings.drain_seconds / 2
+        settings.kafka,
+        group=NAME,
+        topics=[topics.EVENTS],
+        handler=intake,
+        max_unfinished=MAX_UNFINISHED,
+        drain_seconds=settings.drain_seconds / 2,
+        instance=settings.instance,
     )
     await lifetime.enter("the consumer of events", consumer)
     lifetime.spawn("the consumer of events", consumer.run())

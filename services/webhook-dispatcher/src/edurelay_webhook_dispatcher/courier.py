@@ -16,8 +16,8 @@ from edurelay_webhook_dispatcher.retries import Delivered, GiveUp, Retry, decide
 from edurelay_webhook_dispatcher.sender import Attempt, Sender
 from edurelay_webhook_dispatcher.work import State, Work
 
-#: How often the lanes are looked through for work that has waited too long, in seconds.
-SWEEP = 0.1
+#: How often the lanes are looked through for work that takes too long, in seconds.
+SWEEP = 0.5
 
 
 class Courier:
@@ -87,7 +87,8 @@ class Courier:
         for endpoint_id, lane in list(self._lanes.items()):
             for work in lane.overdue(now):
                 self._recorder.put(work, State(DeliveryStatus.PENDING, due=wall + self.lease))
-            spilled = lane.spill(now, SWEEP)
+            lane.measure(SWEEP)
+            spilled = lane.spill()
             WINDOW_FULL.of().inc(len(spilled))
             self._write_down(spilled, wall)
             if lane.idle and not lane.behind:

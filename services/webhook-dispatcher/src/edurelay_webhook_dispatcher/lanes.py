@@ -16,10 +16,12 @@ from aiolimiter import AsyncLimiter
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.work import Work
 
-#: How long a delivery may be under way or wait, in seconds, before the store gets to know it as pending.
-PATIENCE = 0.5
-#: How much work may wait in memory, in seconds of what the lane has finished lately.
-HORIZON = 2.0
+#: How long an attempt may take, in seconds, before the store gets to know its delivery as pending.
+PATIENCE = 1.0
+#: How much work may wait in memory, in seconds of what the lane does at its present pace.
+HORIZON = 5.0
+#: How quickly the pace follows what happens, as the weight of the newest second.
+WEIGHT = 0.5
 
 
 class Lane:
@@ -35,7 +37,8 @@ class Lane:
         self.waiting: deque[Work] = deque()
         self.behind = False
         self._finished = 0
-        self._finished_before = 0
+        #: Attempts a second, lately; None until the lane has been busy for a while.
+        self._pace: float | None = None
         self.update(endpoint)
 
     def update(self, endpoint: Endpoint) -> None:
@@ -48,8 +51,8 @@ class Lane:
 
     @property
     def room(self) -> int:
-        """How many attempts could begin now."""
-        return max(0, self.window - len(self.under_way) - len(self.waiting))
+        """How many deliveries the store may hand over: what can begin now, and what a second of work will use up."""
+        return max(0, self.window + int(self._pace or 0) - len(self.under_way) - len(self.waiting))
 
     @property
     def idle(self) -> bool:
@@ -67,13 +70,20 @@ class Lane:
         """Return what is under way for so long that the store should know of it."""
         return [work for work in self.under_way if not work.recorded and now - work.since > PATIENCE]
 
-    def spill(self, now: float, seconds: float) -> list[Work]:
-        """Take out what waits beyond what the lane can do soon, latest first in; called every `seconds`."""
-        lately = (self._finished - self._finished_before) / seconds
-        self._finished_before = self._finished
-        if not self.waiting or now - self.waiting[0].since <= PATIENCE:
+    def measure(self, seconds: float) -> None:
+        """Take the pace of the last `seconds`; called regularly while the lane has work."""
+        lately, self._finished = self._finished / seconds, 0
+        if self._pace is None:
+            self._pace = lately
+        else:
+            weight = min(1.0, WEIGHT * seconds)
+            self._pace += (lately - self._pace) * weight
+
+    def spill(self) -> list[Work]:
+        """Take out what waits beyond what the lane can do soon, in the order in which it came."""
+        if self._pace is None:
             return []
-        keep = int(lately * HORIZON)
+        keep = max(self.window, int(self._pace * HORIZON))
         spilled = [self.waiting.pop() for _ in range(len(self.waiting) - keep)]
         spilled.reverse()
         self.behind = self.behind or bool(spilled)

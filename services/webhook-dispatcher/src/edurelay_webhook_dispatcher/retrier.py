@@ -67,7 +67,8 @@ class Retrier:
         """Claim what is due and has room; return how many deliveries were brought to a lane or ended."""
         now = time.time()
         full = {lane.endpoint.id for lane in self._courier.lanes() if lane.room == 0}
-        query = {"due_at": {"$lte": now}, "endpoint": {"$nin": [*full, *self._endpoints.closed_ids()]}}
+        # The lower bound tells the index from the deliveries that have no due time at all.
+        query = {"due_at": {"$gt": 0, "$lte": now}, "endpoint": {"$nin": [*full, *self._endpoints.closed_ids()]}}
         due = await self._deliveries.find(query).sort("due_at", ASCENDING).limit(LOOK).to_list(LOOK)
         DELIVERY_QUEUE_AGE.of().set(now - due[0]["due_at"] if due else 0)
         self._catch_up(due, full)

@@ -55,6 +55,7 @@ class Consumer:
         max_records: int = 500,
         max_unfinished: int = 2000,
         drain_seconds: float = 20.0,
+        instance: str = "",
     ) -> None:
         self._bootstrap = bootstrap
         self._group = group
@@ -63,6 +64,7 @@ class Consumer:
         self._max_records = min(max_records, max_unfinished)
         self._max_unfinished = max_unfinished
         self._drain_seconds = drain_seconds
+        self._instance = instance
         self._lanes: dict[tuple[str, int], Lane] = {}
         self._generation = 0
         self._changing = asyncio.Lock()
@@ -120,6 +122,7 @@ class Consumer:
             self._bootstrap,
             self._group,
             self._topics,
+            instance=self._instance,
             drain_seconds=self._drain_seconds,
             on_revoked=lambda: self._release(self._drain_seconds),
         )

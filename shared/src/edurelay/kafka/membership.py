@@ -22,7 +22,11 @@ _OFFSETS_SECONDS = 30.0
 
 
 class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
-    """A member of `group`. `on_revoked` is awaited before a rebalance takes the partitions away."""
+    """A member of `group`. `on_revoked` is awaited before a rebalance takes the partitions away.
+
+    A process with an `instance` name of its own that dies and comes back under it has its partitions again at once;
+    without one, the group waits for the dead member until its session is over.
+    """
 
     def __init__(
         self,
@@ -30,6 +34,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         group: str,
         topics: Sequence[Topic],
         *,
+        instance: str,
         drain_seconds: float,
         on_revoked: Callable[[], Awaitable[None]],
     ) -> None:
@@ -44,6 +49,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
             bootstrap_servers=bootstrap.split(","),
             client_id=group,
             group_id=group,
+            group_instance_id=f"{group}-{instance}" if instance else None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             # The assignor keeps its memory in its class, where the consumers of a process would mix theirs up.
@@ -55,6 +61,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
             # A poll for idle partitions delays the busy ones of the same broker by as much.
             fetch_max_wait_ms=100,
             fetch_min_bytes=1,
+            # In an outage every try is logged.
+            retry_backoff_ms=250,
             fetch_max_bytes=8 * 1024 * 1024,
             max_partition_fetch_bytes=1024 * 1024,
         )

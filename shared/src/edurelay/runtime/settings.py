@@ -16,7 +16,8 @@ class ServiceSettings(BaseSettings):
     """What every service has to be told; a service adds its own by subclassing.
 
     `seal_keys` is `kid:base64(32 bytes),…`, of which the first seals and all unseal. `egress_allow` lists the CIDRs
-    and host names that outbound HTTP may reach although the address guard refuses them.
+    and host names that outbound HTTP may reach although the address guard refuses them. `instance` is a name that this
+    process keeps over restarts and shares with no other replica, such as a StatefulSet's pod name.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True, frozen=True)
@@ -31,6 +32,7 @@ class ServiceSettings(BaseSettings):
     drain_seconds: float = 20.0
     egress_allow: str = ""
     replication_factor: int = 1
+    instance: str = ""
 
     @classmethod
     def load(cls) -> Self:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 from edurelay.model import Enrollment, Grade, Student
-from edurelay_sandbox.moodle import MoodleSandbox
+from edurelay_sandbox.moodle import MoodleSandbox, School
 from integration.moodle.driver import PlainHttp, connect, read_everything, read_stream
 
 #: The school's own words for the streams.
@@ -114,3 +116,16 @@ async def test_the_number_of_a_person_comes_from_the_configured_field(
 async def test_people_are_announced_with_their_number(url: str, http: PlainHttp) -> None:
     students = await read_stream(connect(http, url), "students")
     assert students.expected == len(students.entities)
+
+
+async def test_a_school_of_2000_is_read_in_well_under_20_seconds(http: PlainHttp) -> None:
+    sandbox = MoodleSandbox(School.generate(1))
+    async with sandbox.serving() as url:
+        started = time.monotonic()
+        read = await read_everything(connect(http, url))
+        assert time.monotonic() - started < 20
+    counts = sandbox.school.counts()
+    assert {name: len(one.entities) for name, one in read.items()} == {
+        name: counts[KINDS.get(name, name)] for name in read
+    }
+    assert counts["students"] == 2000

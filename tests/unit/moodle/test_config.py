@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import edurelay_connector_runner.connectors.moodle as package
 from edurelay_connector_runner.connectors.moodle import MoodleConnector, connector
 from edurelay_connector_runner.sdk import ConfigurationError, Connector, Context, HttpAnswer
 from edurelay_connector_runner.sdk.registry import Registry
@@ -105,3 +107,14 @@ def test_streams_are_read_after_those_that_they_depend_on() -> None:
         assert read.issuperset(stream.depends_on)
         read.add(stream.name)
     assert len(read) == 7
+
+
+def test_the_quality_file_names_tests_that_exist_and_reasons_for_the_rest() -> None:
+    repository = Path(__file__).parents[3]
+    quality = tomllib.loads((Path(package.__file__).parent / "quality.toml").read_text("utf-8"))
+    assert quality.pop("tier") == "gold"
+    for rules in quality.values():
+        for rule, state in rules.items():
+            assert state.get("exempt") or state["done"], rule
+            for test in filter(None, state.get("done", "").split(", ")):
+                assert (repository / test).is_file(), test

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from edurelay.events.envelope import Message
 from edurelay.events.ids import new_id
@@ -277,6 +278,23 @@ async def test_a_handler_that_refuses_its_partitions_stops_the_consumer(
     async with Consumer(kafka_bootstrap, group=new_id("group"), topics=[topic], handler=Refusing()) as consumer:
         with pytest.raises(AssignmentRefused, match="this is another log"):
             await consumer.run()
+
+
+async def test_a_consumer_whose_membership_broke_joins_again(
+    kafka_bootstrap: str, producer: Producer, new_topic: NewTopic
+) -> None:
+    topic, handler = await new_topic(2, Cleanup.DELETE), Recorder()
+    async with running(Consumer(kafka_bootstrap, group=new_id("group"), topics=[topic], handler=handler)) as consumer:
+        await producer.send_all(numbered(topic, 20))
+        await handler.until(lambda: len(handler.received) == 20)
+        broken = consumer._member
+        broken._consumer._coordinator._pending_exception = KafkaError("the coordinator gave up")
+        await producer.send_all(numbered(topic, 20, first=20))
+        await handler.until(lambda: len({each.value for each in handler.received}) == 40)
+        await eventually(lambda: consumer._member is not broken)
+        await handler.until(lambda: len(handler.revocations) == 2 and len(handler.assignments) == 4)
+        await producer.send_all(numbered(topic, 20, first=40))
+        await handler.until(lambda: len({each.value for each in handler.received}) == 60)
 
 
 async def test_one_consumer_reads_several_topics(kafka_bootstrap: str, producer: Producer, new_topic: NewTopic) -> None:

@@ -104,13 +104,25 @@ class Incarnation:
                 for connection in list(self._producer.client._conns.values()):
                     connection.close()
                 await asyncio.wait({sender}, timeout=0.5)
-        self._producer._message_accumulator.fail_all(KafkaUnavailable("the producer was given up"))
+        self._fail_what_is_left()
         try:
             async with asyncio.timeout(2):
                 await self._producer.stop()
         except Exception:  # noqa: S110
             # Whatever is left of it has neither requests nor connections, and nobody waits for it.
             pass
+
+    def _fail_what_is_left(self) -> None:
+        accumulator = self._producer._message_accumulator
+        left = [batch for queue in accumulator._batches.values() for batch in queue]
+        # A batch that was sent before and put back is looked for among the pending ones when it ends.
+        accumulator._pending_batches.update(left)
+        accumulator.fail_all(KafkaUnavailable("the producer was given up"))
+        for batch in accumulator._pending_batches:
+            # Whoever waited has been told. What nobody waits for must not be reported as an error that was missed.
+            for future in (batch.future, batch._drain_waiter):
+                if future.done() and not future.cancelled():
+                    future.exception()
 
     async def _partitions(self, topic: str) -> int:
         known = self._producer.client.cluster.partitions_for_topic(topic)

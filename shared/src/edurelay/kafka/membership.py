@@ -114,7 +114,10 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         return found
 
     async def poll(self, seconds: float, max_records: int) -> dict[tuple[str, int], list[Received]]:
-        """Return messages by partition, nothing after `seconds` without any. Raises `KafkaError`."""
+        """Return messages by partition, nothing after `seconds` without any. Raises `KafkaError` or
+        `KafkaUnavailable`."""
+        if self._consumer._fetcher.error_future.done():
+            raise KafkaUnavailable("aiokafka's fetching task has died, which it tells nobody")
         records = await self._consumer.getmany(timeout_ms=int(seconds * 1000), max_records=max_records)
         return {tuple(place): [Received.of(record) for record in found] for place, found in records.items()}
 

@@ -19,6 +19,10 @@ _REQUEST_SECONDS = 15.0
 Offsets = Mapping[int, int]
 
 
+class ReaderBroken(RuntimeError):
+    """aiokafka's fetching task has died, which it tells nobody: only a new reader can read on."""
+
+
 class Reader:
     """All partitions of `topic`. Every method raises `KafkaUnavailable` where Kafka does not answer.
 
@@ -34,6 +38,8 @@ class Reader:
             auto_offset_reset="earliest",
             request_timeout_ms=int(_REQUEST_SECONDS * 1000),
             fetch_max_wait_ms=wait_ms,
+            # In an outage every try is logged.
+            retry_backoff_ms=250,
             fetch_max_bytes=8 * 1024 * 1024,
             max_partition_fetch_bytes=1024 * 1024,
         )
@@ -94,7 +100,9 @@ class Reader:
         return True
 
     async def poll(self, seconds: float, max_records: int = 500) -> dict[int, list[Received]]:
-        """Return messages by partition, nothing after `seconds` without any."""
+        """Return messages by partition, nothing after `seconds` without any. Raises `ReaderBroken` for a bug."""
+        if self._consumer._fetcher.error_future.done():
+            raise ReaderBroken
         try:
             found = await self._consumer.getmany(timeout_ms=int(seconds * 1000), max_records=max_records)
         except KafkaError as error:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, TypeVar
 
 import aiohttp
@@ -61,7 +62,7 @@ class Caller:
     def __init__(self, session: aiohttp.ClientSession, url: str, token: str | None, tenant: str = "") -> None:
         self._session = session
         self._url = url
-        self._token = token
+        self.token = token or ""
         self.tenant = tenant
 
     async def __call__(
@@ -74,14 +75,15 @@ class Caller:
         headers: Mapping[str, str] | None = None,
     ) -> Told:
         """Call, with a JSON body or raw bytes."""
-        all_headers = {"Authorization": f"Bearer {self._token}"} if self._token is not None else {}
+        all_headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         if body is not None:
             raw = orjson.dumps(body)
         if raw is not None:
             all_headers["Content-Type"] = "application/json"
         all_headers.update(headers or {})
+        data = BytesIO(raw) if raw is not None and len(raw) > 2**20 else raw
         url = URL(self._url + path, encoded=True)
-        async with self._session.request(method, url, data=raw, headers=all_headers) as answer:
+        async with self._session.request(method, url, data=data, headers=all_headers) as answer:
             return Told(answer.status, dict(answer.headers), await answer.read())
 
     async def made(self, path: str, body: Any) -> Any:

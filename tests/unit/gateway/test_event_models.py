@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from edurelay_gateway.events.api import sorted_out
 from edurelay_gateway.events.models import PublishedEvent, moment
 
 _adapter = TypeAdapter(PublishedEvent)
@@ -68,14 +67,3 @@ def test_a_moment_is_kept_in_utc_with_milliseconds(written: str, read_as: str) -
 def test_what_is_no_moment_of_rfc_3339_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="moment"):
         moment(text)
-
-
-def test_the_good_events_of_a_batch_are_kept_beside_the_bad_ones() -> None:
-    items = [{"type": "a.b", "data": {}}, {"type": "a b", "data": {}}, 7, {"type": "c", "data": {}, "extra": 1}]
-
-    good, outcomes = sorted_out(items)
-
-    assert [place for place, _ in good] == [0]
-    assert sorted(outcomes) == [0, 1, 2, 3]
-    fields = {place: outcome.error.field for place, outcome in outcomes.items() if outcome.error is not None}
-    assert fields == {1: "events[1].type", 2: "events[2]", 3: "events[3].extra"}

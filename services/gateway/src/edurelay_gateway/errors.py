@@ -145,6 +145,15 @@ class UnsupportedByProvider(Refusal):
     code = "unsupported_by_provider"
 
 
+class EventTooLarge(Refusal):
+    """The data of one event is larger than what receivers have to take."""
+
+    code = "too_large"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"The data of an event may have {most} bytes.", field="data")
+
+
 class Overloaded(Refusal):
     """So much waits for Kafka already that nothing more is taken in."""
 

@@ -79,7 +79,8 @@ class MongoIdempotencyStore:
         """Keep the answer for whoever uses the key again, if this process still holds the key."""
         identifier = _identifier(tenant, key)
         token = self._held.pop(identifier, None)
-        plain = orjson.dumps({"headers": answer.headers, "body": answer.body.decode()})
+        headers = {str(name): value for name, value in answer.headers.items()}
+        plain = orjson.dumps({"headers": headers, "body": answer.body.decode()})
         fields: Document = {
             "status": answer.status,
             "answer": self._sealer.seal(plain, _context(identifier)),

@@ -22,6 +22,7 @@ STATUS: dict[type[Refusal], int] = {
     errors.RunUnfinished: 409,
     errors.TooManyEndpoints: 409,
     errors.TooManySecrets: 409,
+    errors.EventTooLarge: 413,
     errors.UnknownProvider: 422,
     errors.UnknownStream: 422,
     errors.InvalidConnection: 422,

@@ -143,8 +143,7 @@ class StoredEndpoint(BaseModel):
     disabled_reason: str | None = None
     description: str
     signature_profiles: list[SignatureProfile]
-    #: Pairs and not an object: a header's name may hold what the name of a field in a document may not.
-    header_list: list[tuple[str, str]]
+    headers: dict[str, str]
     rate_per_second: float | None
     max_in_flight: int
     retry_schedule: list[float] | None
@@ -155,11 +154,6 @@ class StoredEndpoint(BaseModel):
     deleted_at: str | None = None
     unsent: list[Any] = []
 
-    @property
-    def headers(self) -> dict[str, str]:
-        """The headers that are sent along."""
-        return dict(self.header_list)
-
     def to_document(self) -> Document:
         """Return the document that is kept; its unsent messages are the outbox's own matter."""
         return self.model_dump(mode="json", by_alias=True, exclude={"unsent"})
@@ -167,7 +161,6 @@ class StoredEndpoint(BaseModel):
     def view(self) -> EndpointView:
         """Return what callers see."""
         return EndpointView(
-            **self.model_dump(include=EndpointView.model_fields.keys() - {"in_force", "headers"}),
-            headers=self.headers,
+            **self.model_dump(include=EndpointView.model_fields.keys() - {"in_force"}),
             in_force=not self.unsent,
         )

@@ -13,7 +13,7 @@ EVENT_TYPE_LENGTH = 128
 
 MAX_HEADERS = 20
 
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+_HEADER_NAME = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\t]{0,1024}")
 
 #: Headers that the dispatcher or HTTP itself sets.
@@ -35,7 +35,7 @@ def checked_headers(headers: dict[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         lowered = name.lower()
         if not _HEADER_NAME.fullmatch(name):
-            raise ValueError("a header's name is made of letters, digits and dashes")
+            raise ValueError("a header's name is made of letters, digits, dashes and underscores")
         if lowered in _OURS or lowered.startswith(_OUR_PREFIXES):
             raise ValueError(f"the header {lowered} is set by the sender")
         if lowered in seen:

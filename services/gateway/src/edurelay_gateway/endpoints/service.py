@@ -60,10 +60,9 @@ class Endpoints:
         endpoint_id, moment = new_id("ep"), now()
         secret, sealed = self._keys.fresh(tenant, endpoint_id)
         endpoint = StoredEndpoint(
-            **wanted.model_dump(exclude={"headers"}),
+            **wanted.model_dump(),
             id=endpoint_id,
             tenant=tenant,
-            header_list=list(wanted.headers.items()),
             secrets=[StoredSecret(sealed=sealed)],
             version=1,
             created_at=moment,
@@ -99,8 +98,6 @@ class Endpoints:
         changes = wanted.model_dump(include=wanted.model_fields_set)
         if "url" in changes:
             self._check_url(wanted.url)
-        if "headers" in changes:
-            changes["header_list"] = list(changes.pop("headers").items())
         if not changes:
             return await self.get(tenant, endpoint_id)
         if changes.get("enabled"):

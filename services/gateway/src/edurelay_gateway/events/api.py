@@ -10,10 +10,9 @@ from edurelay.web.gate import Limits
 from edurelay.web.idempotency import HEADER as IDEMPOTENCY_KEY
 from edurelay.web.idempotency import fingerprint
 from edurelay.web.operation import Answer, Call, operation
-from edurelay.web.problems import Problem
 from edurelay.web.validation import problem_of_errors
+from edurelay_gateway.errors import EventTooLarge
 from edurelay_gateway.events.models import (
-    MAX_EVENT_BYTES,
     MAX_EVENTS,
     BatchOutcome,
     EventAccepted,
@@ -24,7 +23,7 @@ from edurelay_gateway.events.models import (
     ItemError,
     PublishedEvent,
 )
-from edurelay_gateway.events.publishing import Publisher
+from edurelay_gateway.events.publishing import Prepared, Publisher, prepared
 from edurelay_gateway.neighbours.dispatcher import DispatcherService
 
 #: A batch may have a megabyte; two levels are its own, so that an event nests as deep there as by itself.
@@ -68,18 +67,17 @@ class EventApi:
         idempotent=True,
     )
     async def publish(self, call: Call[PublishedEvent | EventBatch, None]) -> Answer:
-        """202 once the log has it on all replicas. An event may have 256 KiB, a batch 1,000 events and 1 MiB; of a
-        batch, the good events are accepted, and the others say why they are not. Give each event an id, or the call an
-        `Idempotency-Key`, to be able to repeat it safely."""
+        """202 once the log has it on all replicas. The data of an event may have 256 KiB, a batch 1,000 events and
+        1 MiB; of a batch, the good events are accepted, and the others say why they are not. Give each event an id, or
+        the call an `Idempotency-Key`, to be able to repeat it safely."""
         key = _repetition_key(call)
         if isinstance(call.body, PublishedEvent):
-            if len(call.raw) > MAX_EVENT_BYTES:
-                raise Problem(413, "too_large", f"An event is larger than {MAX_EVENT_BYTES} bytes.", field="body")
-            return Answer(202, EventAccepted(id=await self._publisher.publish(call.tenant, call.body, key)))
-        good, outcomes = sorted_out(call.body.events)
-        for place, event_id in (await self._publisher.publish_all(call.tenant, good, key)).items():
-            outcomes[place] = EventOutcome(id=event_id)
-        return Answer(202, BatchOutcome(data=[outcomes[place] for place in range(len(outcomes))]))
+            event = prepared(call.tenant, call.body, key)
+            await self._publisher.publish(event)
+            return Answer(202, EventAccepted(id=event.id))
+        sorted_out = [_sorted_out(call.tenant, item, key, place) for place, item in enumerate(call.body.events)]
+        await self._publisher.publish_all([each for each in sorted_out if isinstance(each, Prepared)])
+        return Answer(202, BatchOutcome(data=list(map(_outcome, sorted_out))))
 
     @operation("GET", "/v1/events", summary="List the events", tag="events", query=EventQuery, answers={200: EventPage})
     async def list_events(self, call: Call[None, EventQuery]) -> Answer:
@@ -99,18 +97,17 @@ def _repetition_key(call: Call[Any, Any]) -> str | None:
     return f"{key}\0{fingerprint(call.request, call.raw)}" if key is not None else None
 
 
-def sorted_out(items: list[Any]) -> tuple[list[tuple[int, PublishedEvent]], dict[int, EventOutcome]]:
-    """Return the good events of a batch with their places, and by place what is wrong with the others."""
-    good: list[tuple[int, PublishedEvent]] = []
-    outcomes: dict[int, EventOutcome] = {}
-    for place, item in enumerate(items):
-        try:
-            event = _validate(item, strict=True)
-        except ValidationError as error:
-            problem = problem_of_errors(422, "invalid_request", error, item)
-            field = f"events[{place}]" if problem.field == "body" else f"events[{place}].{problem.field}"
-            outcomes[place] = EventOutcome(error=ItemError(code=problem.code, detail=problem.detail, field=field))
-            continue
-        outcomes[place] = EventOutcome()
-        good.append((place, event))
-    return good, outcomes
+def _sorted_out(tenant: str, item: Any, key: str | None, place: int) -> Prepared | ItemError:
+    """Return an event of a batch as it is written, or what is wrong with it."""
+    try:
+        return prepared(tenant, _validate(item, strict=True), key, place)
+    except ValidationError as error:
+        problem = problem_of_errors(422, "invalid_request", error, item)
+        field = f"events[{place}]" if problem.field == "body" else f"events[{place}].{problem.field}"
+        return ItemError(code=problem.code, detail=problem.detail, field=field)
+    except EventTooLarge as error:
+        return ItemError(code=error.code, detail=str(error), field=f"events[{place}].{error.field}")
+
+
+def _outcome(sorted_out: Prepared | ItemError) -> EventOutcome:
+    return EventOutcome(error=sorted_out) if isinstance(sorted_out, ItemError) else EventOutcome(id=sorted_out.id)

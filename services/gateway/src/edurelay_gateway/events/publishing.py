@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import orjson
@@ -12,7 +13,8 @@ from edurelay.events.ids import new_event_id, published_event_id
 from edurelay.events.topics import EVENTS
 from edurelay.runtime.tracing import current_traceparent
 from edurelay_gateway.admission import Admission
-from edurelay_gateway.events.models import PublishedEvent
+from edurelay_gateway.errors import EventTooLarge
+from edurelay_gateway.events.models import MAX_EVENT_BYTES, PublishedEvent
 
 SOURCE = "/edurelay/gateway"
 
@@ -27,50 +29,54 @@ class Log(Protocol):
         """Write many messages. Raises the same."""
 
 
-class Publisher:
-    """Writes published events to the log."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An event that may be written: its id, and the message that it becomes."""
 
-    def __init__(self, log: Log, admission: Admission) -> None:
-        self._log = log
-        self._admission = admission
-
-    async def publish(self, tenant: str, event: PublishedEvent, repetition_key: str | None) -> str:
-        """Write one event; return its id. `repetition_key` is the same whenever the caller repeats this very call.
-        Raises `KafkaUnavailable`, `Overloaded`."""
-        message, event_id = _message(tenant, event, repetition_key, 0)
-        with self._admission.admit(1, len(message.value or b"")):
-            await self._log.send(message)
-        return event_id
-
-    async def publish_all(
-        self, tenant: str, events: Sequence[tuple[int, PublishedEvent]], repetition_key: str | None
-    ) -> dict[int, str]:
-        """Write events, each with its place in the caller's list; return the ids by place. Raises the same."""
-        messages, ids = [], {}
-        for place, event in events:
-            message, ids[place] = _message(tenant, event, repetition_key, place)
-            messages.append(message)
-        with self._admission.admit(len(messages), sum(len(message.value or b"") for message in messages)):
-            await self._log.send_all(messages)
-        return ids
+    id: str
+    message: Message
 
 
-def _message(tenant: str, event: PublishedEvent, repetition_key: str | None, place: int) -> tuple[Message, str]:
+def prepared(tenant: str, event: PublishedEvent, repetition_key: str | None, place: int = 0) -> Prepared:
+    """Return the event as it is written. `repetition_key` is the same whenever the caller repeats this very call, and
+    `place` is the event's in the call. Raises `EventTooLarge`."""
     if event.id is not None:
         event_id = event.id
     elif repetition_key is not None:
         event_id = published_event_id(tenant, repetition_key, place)
     else:
         event_id = new_event_id()
+    data = orjson.dumps(event.data)
+    if len(data) > MAX_EVENT_BYTES:
+        raise EventTooLarge(MAX_EVENT_BYTES)
     envelope = Event(
         id=event_id,
         type=event.type,
         source=SOURCE,
         tenant=tenant,
         time=event.time or now(),
-        data=orjson.dumps(event.data),
+        data=data,
         subject=event.subject,
         traceparent=current_traceparent(),
         maybe_repeated=event.id is not None or repetition_key is not None,
     )
-    return Message(EVENTS.name, envelope.key, envelope.data, envelope.headers()), event_id
+    return Prepared(event_id, Message(EVENTS.name, envelope.key, data, envelope.headers()))
+
+
+class Publisher:
+    """Writes prepared events to the log, as many at a time as may wait for it."""
+
+    def __init__(self, log: Log, admission: Admission) -> None:
+        self._log = log
+        self._admission = admission
+
+    async def publish(self, event: Prepared) -> None:
+        """Write one event. Raises `KafkaUnavailable`, `Overloaded`."""
+        with self._admission.admit(1, len(event.message.value or b"")):
+            await self._log.send(event.message)
+
+    async def publish_all(self, events: Sequence[Prepared]) -> None:
+        """Write events in their order. Raises the same."""
+        messages = [event.message for event in events]
+        with self._admission.admit(len(messages), sum(len(message.value or b"") for message in messages)):
+            await self._log.send_all(messages)

@@ -48,6 +48,19 @@ async def test_of_many_at_once_one_gets_it(leases: Leases) -> None:
         await leases.release(winner)
 
 
+async def test_no_two_acquisitions_get_the_same_epoch(leases: Leases) -> None:
+    async def work(holder: str) -> list[int]:
+        epochs = []
+        for _ in range(8):
+            lease = await acquired(leases, "c1", holder)
+            epochs.append(lease.epoch)
+            await leases.release(lease)
+        return epochs
+
+    each = await asyncio.gather(*[work(f"holder {number}") for number in range(8)])
+    assert sorted(epoch for epochs in each for epoch in epochs) == list(range(1, 65))
+
+
 async def test_a_released_lease_is_free_with_a_higher_epoch(leases: Leases) -> None:
     first = await acquired(leases, "c1", "ana")
     await leases.release(first)

@@ -166,6 +166,22 @@ async def test_the_claim_of_one_that_died_while_sending_ends_by_itself(carriers:
     assert (await state(carriers, "c1"))["unsent"] == []
 
 
+async def test_one_that_was_slower_than_its_claim_still_takes_out_what_it_sent(
+    carriers: Collection, wire: Wire
+) -> None:
+    await carriers.insert_one({"_id": "c1", "unsent": pending(message("one"))})
+    wire.open.clear()
+    slow = asyncio.create_task(Outbox(carriers, wire.send_all, claim_seconds=0.1).flush("c1"))
+    await wire.entered.wait()
+    unlucky = Wire()
+    unlucky.broken_before = True
+    with pytest.raises(ConnectionResetError):
+        await Outbox(carriers, unlucky.send_all).flush("c1")
+    wire.open.set()
+    await slow
+    assert (await state(carriers, "c1"))["unsent"] == []
+
+
 async def test_a_cancelled_flush_leaves_the_document_free_for_the_next(
     outbox: Outbox, carriers: Collection, wire: Wire
 ) -> None:

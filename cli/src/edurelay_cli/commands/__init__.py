@@ -1,5 +1,14 @@
 """The subcommands, one module each."""
 
-from edurelay_cli.commands import contracts, demo, down, topics, up
+from edurelay_cli.commands import contracts, demo, down, keys, mapping, topics, up
 
-COMMANDS = (up.COMMAND, down.COMMAND, topics.COMMAND, contracts.COMMAND, demo.COMMAND)
+COMMANDS = (
+    up.COMMAND,
+    down.COMMAND,
+    demo.COMMAND,
+    topics.COMMAND,
+    keys.TENANTS,
+    keys.KEYS,
+    mapping.COMMAND,
+    contracts.COMMAND,
+)

@@ -78,6 +78,7 @@ class Roster:
 
     async def _people(self, wanted: Sequence[int], ids: list[int], known: dict[int, Row]) -> list[Row]:
         """Return the rows of these people, leaving out who has left the course meanwhile."""
+        asked = set(wanted)
         found = {user: known[user] for user in wanted if user in known}
         missing = [user for user in wanted if user not in found]
         overlap = failures = 0
@@ -85,7 +86,7 @@ class Roster:
             sought = missing[0]
             start = max(0, bisect_left(ids, sought) - overlap)
             rows = await self._page(start, min(len(missing), self._page_size) + 2 * overlap)
-            found |= {user: row for row in rows if (user := number(FUNCTION, row)) in set(missing)}
+            found.update((user, row) for row in rows if (user := number(FUNCTION, row)) in asked)
             missing = [user for user in missing if user not in found]
             if sought not in found:
                 failures += 1

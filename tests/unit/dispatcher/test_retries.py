@@ -16,9 +16,7 @@ NOW = 1_800_000_000.0
 
 
 def after(number: int, status: int | None, retry_after: str | None = None, chance: float = 0.5) -> Decision:
-    return decide(
-        number=number, status=status, retry_after=retry_after, schedule=SCHEDULE, chance=chance, now=NOW
-    )
+    return decide(number=number, status=status, retry_after=retry_after, schedule=SCHEDULE, chance=chance, now=NOW)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edurelay_connector_runner.connectors.moodle.answers import decode, seconds_to_wait
@@ -22,6 +22,9 @@ from edurelay_connector_runner.sdk import (
     Throttled,
     Transient,
 )
+
+#: The machine may be busy with other things; that says nothing about the rule.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def _answer(body: bytes, status: int = 200, **headers: str) -> HttpAnswer:
@@ -129,6 +132,7 @@ errors = st.dictionaries(
 )
 
 
+@settings(UNHURRIED)
 @given(
     status=st.integers(200, 599),
     body=st.binary(max_size=200) | errors.map(orjson.dumps),

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
+import pytest_asyncio
 
 from integration.gateway.routes import MISSING, Route, all_routes, furnish, tenant_routes
 from integration.gateway.world import ADMIN_TOKEN, INTERNAL_TOKEN, Caller, Told, World
@@ -81,7 +82,13 @@ def assert_clear(told: Told) -> str:
     return str(body["code"])
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def tenant(world: World) -> Caller:
+    """One tenant for all of these tests: nothing of what is refused may have an effect that the next one sees."""
+    return await world.tenant("Northfield")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def ids(world: World, tenant: Caller) -> dict[str, str]:
     return MISSING | await furnish(world, tenant) | {"tenant_id": tenant.tenant}
 

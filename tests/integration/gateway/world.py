@@ -103,6 +103,11 @@ class World:
     producer: Producer
     log: LogReader
     session: aiohttp.ClientSession
+    lifetime: Lifetime
+
+    def stop(self) -> None:
+        """Do what SIGTERM does."""
+        self.lifetime.stopping.set()
 
     @property
     def admin(self) -> Caller:
@@ -195,7 +200,7 @@ async def running(bootstrap: str, mongo_uri: str, database: str, **settings: Any
                 aiohttp.ClientSession() as session,
             ):
                 url = f"http://{chosen.http_host}:{chosen.http_port}"
-                yield World(url, chosen, neighbours, producer, log, session)
+                yield World(url, chosen, neighbours, producer, log, session, lifetime)
         finally:
             await lifetime.close()
         assert lifetime.failure is None, lifetime.failure

@@ -82,7 +82,7 @@ async def test_a_bad_line_is_rejected_with_its_place_and_can_be_tried_again(
                 "files": "people.csv",
                 "entity_type": "student",
                 "key": ["id"],
-                "fields": {"name": "name", "extra.age": {"from": "age", "type": "integer"}},
+                "fields": {"name": "name", "extra:age": {"from": "age", "type": "integer"}},
             }
         }
     }
@@ -97,7 +97,7 @@ async def test_a_bad_line_is_rejected_with_its_place_and_can_be_tried_again(
         assert "people.csv" in (rejected.where or "")
         await settled(endpoint, 2)
 
-        layout["streams"]["students"]["fields"] = {"name": "name", "extra.age": "age"}
+        layout["streams"]["students"]["fields"] = {"name": "name", "extra:age": "age"}
         await client.connections.change(connection.id, config=config)
         again = await client.runs.reprocess(run.id, wait=60)
         assert (again.status, again.counts.created) == ("succeeded", 1)

@@ -92,7 +92,7 @@ async def test_bad_lines_are_rejected_by_file_line_column_and_reason_and_all_oth
         b"12,Kim,2010-01-12\n"
     )
     (tmp_path / "students.csv").write_bytes(content)
-    fields = {"name": "name", "extra.born": {"column": "born", "type": "date"}}
+    fields = {"name": "name", "extra:born": {"column": "born", "type": "date"}}
     read = await collect(students(tmp_path, {"fields": fields}), "rows")
     assert [*read.entities] == ["1", "10", "12"]
     assert [(bad.where, bad.line, bad.column, bad.field) for bad in read.rejected] == [

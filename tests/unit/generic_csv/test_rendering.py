@@ -102,7 +102,7 @@ COURSES = {
         "active": {"column": "active", "true": ["Y"], "false": ["N"]},
         "role": {"constant": "student"},
         "starts_at": {"column": "from", "format": "%d.%m.%Y"},
-        "extra.previous": {"column": "prev", "type": "integer"},
+        "extra:previous": {"column": "prev", "type": "integer"},
     },
     "extra": ["region"],
 }

@@ -101,7 +101,7 @@ def test_a_star_takes_all_further_columns_but_the_excluded_and_passwords() -> No
 
 
 def test_a_field_of_extra_has_a_name_and_a_type_of_its_own() -> None:
-    fields = {"name": "name", "extra.tags": {"column": "Tags", "type": "list", "separator": ";"}, "extra.age": "age"}
+    fields = {"name": "name", "extra:tags": {"column": "Tags", "type": "list", "separator": ";"}, "extra:age": "age"}
     _, student = shape_of({"fields": fields}).convert({**ROW, "Tags": "a;b", "age": "12"})
     assert student.extra == {"tags": ["a", "b"], "age": "12"}
 
@@ -169,7 +169,7 @@ def test_a_condition_of_one_column_asks_whether_it_has_a_value() -> None:
 
 
 def test_converting_twice_gives_the_same_and_leaves_the_row_alone() -> None:
-    shape = shape_of({"fields": {"name": "name", "extra.tags": {"column": "tags", "type": "list"}}})
+    shape = shape_of({"fields": {"name": "name", "extra:tags": {"column": "tags", "type": "list"}}})
     row = {**ROW, "tags": "a,b"}
     first, second = shape.convert(row), shape.convert(row)
     assert first == second

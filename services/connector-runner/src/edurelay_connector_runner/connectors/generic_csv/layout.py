@@ -18,8 +18,8 @@ from edurelay_connector_runner.connectors.generic_csv.encodings import EncodingN
 from edurelay_connector_runner.connectors.generic_csv.expressions import MAX_EXPRESSION, Expression
 from edurelay_connector_runner.connectors.generic_csv.fields import ColumnName, FieldLayout
 
-#: The prefix of a field that is filled into an entity's `extra`.
-EXTRA = "extra."
+#: The prefix of a field that is filled into an entity's `extra`. The API lets no name with a dot in.
+EXTRA = "extra:"
 
 #: Columns that no layout can have, by their names in some languages of schools.
 _PASSWORD = re.compile(
@@ -68,7 +68,7 @@ class StreamLayout(_Part):
         default=None, description="A JMESPath expression: a row for which it gives nothing or false is no record."
     )
     fields: dict[str, FieldLayout] = Field(
-        description="Where each field of the entity comes from; `extra.<name>` is a field of its extra."
+        description="Where each field of the entity comes from; `extra:<name>` is a field of its extra."
     )
     extra: tuple[ColumnName, ...] | Literal["*"] = Field(
         default=(), description="Columns taken over into extra as they stand; * for all that nothing else reads."

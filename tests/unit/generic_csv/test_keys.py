@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edurelay_connector_runner.connectors.generic_csv.keys import join_key, split_key
@@ -24,11 +24,13 @@ def test_a_separator_inside_a_part_does_not_move_the_border() -> None:
     assert join_key(["a", "b:c"], ":") == r"a:b\:c"
 
 
+@settings(deadline=None)
 @given(PARTS, st.sampled_from(":|a"))
 def test_a_key_can_be_taken_apart_again(parts: list[str], separator: str) -> None:
     assert split_key(join_key(parts, separator), len(parts), separator) == parts
 
 
+@settings(deadline=None)
 @given(PARTS, PARTS)
 def test_two_keys_are_one_id_only_if_they_are_equal(one: list[str], other: list[str]) -> None:
     if len(one) == len(other):

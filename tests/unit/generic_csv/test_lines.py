@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edurelay_connector_runner.connectors.generic_csv.encodings import Encoding, EncodingName, detect, for_writing
@@ -22,6 +22,7 @@ def all_lines(lines: Lines) -> list[Line]:
 
 
 @pytest.mark.parametrize("codec", ["utf-8", *UTF16])
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet=TREACHEROUS.replace("\n", ""), max_size=6), max_size=6))
 def test_lines_end_at_line_feeds_only(codec: str, texts: list[str]) -> None:
     content = "\n".join(texts)

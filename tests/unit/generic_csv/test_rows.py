@@ -7,7 +7,7 @@ import re
 from io import BytesIO, StringIO
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edurelay_connector_runner.connectors.generic_csv.encodings import Encoding
@@ -75,6 +75,7 @@ def test_without_a_quote_character_quotes_are_ordinary() -> None:
         ("1,A\0nn,x\n", 2, "NUL"),
         ('1,"A\0nn",x\n', 2, "NUL"),
         ("1,A\rnn,x\n", 2, "carriage return"),
+        ('"1",A\rnn,x\n', 2, "carriage return"),
         (f"1,Ann,{'x' * (MAX_FIELD + 1)}\n", 3, "longer than 65536 characters"),
         (f'1,"{"x" * (MAX_FIELD + 1)}",y\n', 2, "does not end within 65536 characters"),
         ("x" * (MAX_LINE_BYTES + 1) + "\n", None, "the line is longer than 262144 bytes"),
@@ -127,6 +128,15 @@ def test_bytes_that_are_no_text_inside_a_record_of_several_lines_cost_no_line_bu
     assert [(row.line, isinstance(row, Row)) for row in rows] == [(1, False), (2, False), (3, True), (4, True)]
 
 
+def test_a_record_of_many_lines_ends_at_the_limit_of_a_record() -> None:
+    record = ",".join(['"' + "x\n" * 30_000 + '"'] * 6)
+    rows = rows_of(f"{record}\n")
+    assert isinstance(rows[0], BadLine)
+    assert (rows[0].line, rows[0].column) == (1, 5)
+    assert rows[0].reason == f"the record is longer than {MAX_LINE_BYTES} bytes"
+    assert rows[1].line == 2
+
+
 def test_a_bad_line_is_shown_so_that_it_can_be_stored() -> None:
     (bad,) = rows_of(b"\xff\0abc" + b"x" * 5000)
     assert isinstance(bad, BadLine)
@@ -141,6 +151,7 @@ TEXTS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(TEXTS, st.sampled_from(["\n", "\r\n"]))
 def test_what_pythons_own_writer_writes_is_read_as_it_was(table: list[list[str]], end: str) -> None:
     text = StringIO()
@@ -151,6 +162,7 @@ def test_what_pythons_own_writer_writes_is_read_as_it_was(table: list[list[str]]
 DAMAGE = st.sampled_from(['"', '"x', 'x"', '""', '"a"b', "\0", 'a,"', ',"b\n', '"\n"', "\r,"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(DAMAGE, st.just("1,2")), max_size=8))
 @example(['"', "1,2", '"x'])
 def test_nothing_that_can_stand_in_a_file_stops_the_reading(parts: list[str]) -> None:
@@ -161,6 +173,7 @@ def test_nothing_that_can_stand_in_a_file_stops_the_reading(parts: list[str]) ->
     assert [row.line for row in rows] == sorted({row.line for row in rows})
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(['"lost', 'mid"dle', '"behind"x']), min_size=1, max_size=5))
 def test_among_lines_without_line_breaks_every_good_line_survives_every_bad_one(bad: list[str]) -> None:
     content = "".join(f"{line},x\ngood,{number}\n" for number, line in enumerate(bad))

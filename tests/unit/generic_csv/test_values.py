@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edurelay_connector_runner.connectors.generic_csv.values import (
@@ -83,6 +83,7 @@ def test_a_moment_without_any_zone_is_refused_beforehand() -> None:
         DateType(["%d.%m.%Y %H:%M"], "Mars/Olympus")
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from(".,"))
 def test_a_number_is_written_so_that_it_is_the_same_again(number: float, decimal: str) -> None:
     type_ = NumberType(decimal)
@@ -91,6 +92,7 @@ def test_a_number_is_written_so_that_it_is_the_same_again(number: float, decimal
     assert math.copysign(1, again) == math.copysign(1, number)
 
 
+@settings(deadline=None)
 @given(st.dates())
 def test_a_day_is_written_in_the_first_format_and_is_the_same_again(day: Any) -> None:
     iso = DateType(["%Y-%m-%d"])
@@ -103,6 +105,7 @@ def test_a_day_is_written_in_the_first_format_and_is_the_same_again(day: Any) ->
     assert AMERICAN.parse(text) == day.isoformat() == iso.parse(day.isoformat())
 
 
+@settings(deadline=None)
 @given(st.datetimes(timezones=st.none()).filter(lambda moment: 1900 < moment.year < 2200))
 def test_a_moment_is_written_in_its_zone_or_not_at_all(moment: Any) -> None:
     text = moment.replace(second=0, microsecond=0).isoformat() + "Z"

@@ -36,14 +36,13 @@ class Exporter:
         self._errors: list[str] = []
 
     def open(self) -> None:
-        """Begin the file, and remove what a crash has left of earlier ones. Raises `OSError` and `Unwritable`."""
+        """Begin the file, and remove what a crash has left of earlier ones."""
         with self._lock:
-            head = self._writer.head()
             for left in self._target.parent.iterdir():
                 if left.name.startswith(f".{self._target.name}.") and left.suffix == ".part":
                     left.unlink(missing_ok=True)
             self._file = self._part.open("xb")
-            self._file.write(head)
+            self._file.write(self._writer.head)
 
     def write(self, records: Iterable[OutboundRecord]) -> None:
         """Add records. One that has no line is left out, and told in the report."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
-from edurelay_connector_runner.connectors.generic_csv.encodings import Encoding, for_writing
+from edurelay_connector_runner.connectors.generic_csv.encodings import Encoding, detect, for_writing
 from edurelay_connector_runner.connectors.generic_csv.keys import split_key
 from edurelay_connector_runner.connectors.generic_csv.layout import Dialect, extra_name
 from edurelay_connector_runner.connectors.generic_csv.lines import Lines
@@ -66,18 +66,15 @@ class RecordWriter:
     """
 
     def __init__(self, shape: Shape) -> None:
-        """Raises `Unwritable` where the layout does not name the columns."""
+        """Raises `Unwritable` where the layout does not name the columns, or names some that have no header."""
         if shape.layout.extra == "*":
             raise Unwritable("its layout takes over all columns into extra (*); for writing it has to name them")
         self._shape = shape
         self._lines = LineWriter(shape.dialect)
         self._null = next(iter(shape.dialect.nulls), "")
         self._extra = {extra_name(column): column for column in shape.layout.extra}
-
-    def head(self) -> bytes:
-        """Return what stands before the first record. Raises `Unwritable`."""
-        skipped = "\r\n".encode(self._lines.codec) * self._shape.dialect.skip_rows
-        return self._lines.mark + skipped + self._lines.line(self._shape.columns)
+        #: What stands before the first record.
+        self.head = self._head()
 
     def can_write(self, record: OutboundRecord) -> bool:
         """Say whether a record has a line in this stream."""
@@ -105,6 +102,17 @@ class RecordWriter:
             if getattr(entity, name) != getattr(wanted, name):
                 raise Unwritable(f"{name}: {shown(getattr(wanted, name))} would be read back as another value")
         return self._lines.line([row[column] for column in shape.columns])
+
+    def _head(self) -> bytes:
+        dialect = self._shape.dialect
+        skipped = "\r\n".encode(self._lines.codec) * dialect.skip_rows
+        head = self._lines.mark + skipped + self._lines.line(self._shape.columns)
+        try:
+            if detect(dialect.encoding, head) == for_writing(dialect.encoding):
+                return head
+        except ValueError:
+            pass
+        raise Unwritable("its first column begins like the mark of another encoding")
 
     def _values(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
         """Return those attributes that the layout knows, as its entity has them: a reference as an external id,

@@ -113,6 +113,7 @@ class Courier:
         return endpoint.subscription.retry_schedule or self._schedule
 
     async def _attempt(self, endpoint: Endpoint, work: Work) -> None:
+        await self._recorder.room()
         DELIVERY_SECONDS.of("queue").observe(time.monotonic() - work.since)
         attempt = await self._sender.attempt(endpoint, work)
         DELIVERY_SECONDS.of("request").observe(attempt.seconds)

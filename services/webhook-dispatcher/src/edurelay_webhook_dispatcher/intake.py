@@ -35,6 +35,10 @@ class _Arrival:
     def position(self) -> tuple[int, int]:
         return self.received.partition, self.received.offset
 
+    @property
+    def identity(self) -> tuple[str, str]:
+        return self.event.tenant, self.event.id
+
     def delivery_key(self, endpoint: Endpoint) -> DeliveryKey:
         return DeliveryKey(endpoint.tenant, endpoint.id, self.received.timestamp, event_origin(*self.position))
 
@@ -75,10 +79,12 @@ class Intake:
         """Begin the deliveries of a batch; each message is done when the store knows all of its deliveries."""
         arrivals = [arrival for received in batch.messages if (arrival := await self._arrive(batch, received))]
         checked = [arrival for arrival in arrivals if arrival.check]
+        # Taken before the index is asked: what is under way now is there or in the index, whenever the answer comes.
+        under_way = {arrival.identity: self._under_way.get(arrival.identity) for arrival in checked}
         indexed = await self._indexed(checked) if checked else {}
         present = await self._present(checked) if checked else frozenset()
         for arrival in arrivals:
-            self._begin(batch, arrival, indexed, present)
+            self._begin(batch, arrival, indexed, present, under_way.get(arrival.identity))
 
     async def _arrive(self, batch: Batch, received: Received) -> _Arrival | None:
         try:
@@ -96,10 +102,13 @@ class Intake:
         arrival: _Arrival,
         indexed: dict[tuple[str, str], Document],
         present: frozenset[str],
+        under_way: tuple[int, int] | None,
     ) -> None:
-        received, event, identity = arrival.received, arrival.event, (arrival.event.tenant, arrival.event.id)
+        received, event, identity = arrival.received, arrival.event, arrival.identity
         entry = indexed.get(identity)
-        known = (entry["partition"], entry["offset"]) if entry is not None else self._under_way.get(identity)
+        known = under_way or self._under_way.get(identity)
+        if entry is not None:
+            known = entry["partition"], entry["offset"]
         if known is not None and known != arrival.position:
             batch.done(received.offset)
             return

@@ -28,6 +28,8 @@ from edurelay_webhook_dispatcher.work import State, Work
 #: How long a first entry waits for company, in seconds, and how many entries are written at once.
 LINGER = 0.02
 LARGEST = 500
+#: With so many attempts made and not written down no other begins: they are what comes twice if the process dies.
+UNWRITTEN = 64
 #: How many attempts a delivery's history keeps.
 HISTORY = 50
 PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
@@ -55,6 +57,9 @@ class Recorder:
         self._producer = producer
         self._entries: list[_Entry] = []
         self._matched: list[tuple[Document, Callable[[], None]]] = []
+        self._unwritten = 0
+        self._room = asyncio.Event()
+        self._room.set()
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -67,11 +72,19 @@ class Recorder:
     def put(self, work: Work, state: State, attempt: Attempt | None = None) -> None:
         """Write where a delivery stands, and the attempt that left it there."""
         if attempt is not None:
+            self._unwritten += 1
             work.attempts.append(_history(len(work.attempts) + 1, attempt))
             del work.attempts[:-HISTORY]
         self._entries.append(_Entry(work, state, attempt, first=not work.recorded))
         work.recorded = True
         self._stir()
+
+    async def room(self) -> None:
+        """Return when another attempt may begin. What is under way does not count, or a few receivers that hang
+        would hold everybody up."""
+        while self._unwritten >= UNWRITTEN:
+            self._room.clear()
+            await self._room.wait()
 
     async def drained(self) -> None:
         """Return when everything that was put has been written."""
@@ -105,6 +118,8 @@ class Recorder:
                 _log.warning("states could not be written, trying again", reason=str(error), waiting=len(entries))
                 await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
                 attempt += 1
+        self._unwritten -= sum(entry.attempt is not None for entry in entries)
+        self._room.set()
         for entry in entries:
             entry.work.settle()
         for _, settled in matched:

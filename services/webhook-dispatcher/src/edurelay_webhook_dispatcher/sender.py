@@ -46,7 +46,13 @@ class Sender:
             with continue_trace(work.traceparent) as traceparent:
                 headers["traceparent"] = traceparent
                 answer = await self._client.request(
-                    "POST", url, headers=headers, data=work.body, timeout=self._seconds, max_bytes=READ_BYTES, repeatable=True
+                    "POST",
+                    url,
+                    headers=headers,
+                    data=work.body,
+                    timeout=self._seconds,
+                    max_bytes=READ_BYTES,
+                    repeatable=True,
                 )
         except EgressError as error:
             return Attempt(began, time.time() - began, error=str(error))

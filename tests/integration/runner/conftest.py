@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
+import structlog
 from pydantic import SecretStr
 
 from edurelay.events.ids import new_uuid
@@ -19,6 +20,15 @@ from edurelay.web.auth import InternalOnly
 from edurelay.web.server import serve
 from integration.runner.mapping_stand_in import MappingStandIn
 from integration.runner.service import TOKEN, RunTail, Stage
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_tracebacks() -> Iterator[None]:
+    """The pretty ones take a second of the event loop each, in which leases expire."""
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, renderer])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

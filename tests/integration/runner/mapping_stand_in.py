@@ -88,7 +88,7 @@ class MappingStandIn:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until messages and questions have made a condition true."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not condition():
                 self._arrived.clear()
                 await self._arrived.wait()

@@ -46,17 +46,20 @@ def rows(prefix: str, count: int) -> list[Row]:
 
 @dataclass
 class Provider:
-    """The outside system. `reached` is set for each place once its page was asked for."""
+    """The outside system, which takes `delay` seconds over a page. `reached` is set for each place once its page was
+    asked for, `closed` once nobody reads any more."""
 
     streams: dict[str, list[Row]] = field(default_factory=dict)
     declared: Sequence[Stream] = (COURSES, STUDENTS)
     page_size: int = 10
+    delay: float = 0.0
     faults: dict[tuple[str, int], list[Exception]] = field(default_factory=lambda: defaultdict(list))
     gates: dict[tuple[str, int], asyncio.Event] = field(default_factory=dict)
     reached: dict[tuple[str, int], asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
     pages_read: list[tuple[str, int]] = field(default_factory=list)
     open: int = 0
     most_open: int = 0
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
     pushed: dict[str, list[OutboundRecord]] = field(default_factory=lambda: defaultdict(list))
     push_errors: list[str] = field(default_factory=list)
     report: CheckReport | Exception = field(default_factory=lambda: CheckReport(ok=True, message="it works"))
@@ -123,12 +126,16 @@ class Scripted(Connector):
                 yield await self._page(stream, index)
         finally:
             provider.open -= 1
+            if not provider.open:
+                provider.closed.set()
 
     async def _page(self, stream: str, index: int) -> Page:
         provider = self.provider
         provider.reached[stream, index].set()
         if (gate := provider.gates.get((stream, index))) is not None:
             await gate.wait()
+        if provider.delay:
+            await asyncio.sleep(provider.delay)
         if provider.faults[stream, index]:
             raise provider.faults[stream, index].pop()
         provider.pages_read.append((stream, index))

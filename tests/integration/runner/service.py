@@ -44,7 +44,7 @@ class RunTail:
         self.messages.setdefault(received.key.decode(), []).append(Run.decode(received.value or b""))
         self._arrived.set()
 
-    async def until(self, run_id: str, condition: Callable[[Run], bool], seconds: float = 30.0) -> Run:
+    async def until(self, run_id: str, condition: Callable[[Run], bool], seconds: float = 60.0) -> Run:
         """Return the first message of a run that fulfils a condition."""
         async with asyncio.timeout(seconds):
             while True:

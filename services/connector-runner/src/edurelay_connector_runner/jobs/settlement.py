@@ -78,7 +78,7 @@ class Settlement:
             yield
         finally:
             watching.cancel()
-            await asyncio.wait([watching])
+            await asyncio.gather(watching, return_exceptions=True)
 
     async def _watch(self, run: ActiveRun) -> None:
         state = run.state

@@ -6,6 +6,7 @@ A state and the message that tells of it are one write; the message leaves throu
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -35,7 +36,10 @@ from edurelay_connector_runner.sdk import Cursor
 
 log = get_logger(__name__)
 
-_UNAVAILABLE: tuple[type[Exception], ...] = (KafkaUnavailable, *StoreUnavailable)
+_UNAVAILABLE: tuple[type[Exception], ...] = (TimeoutError, KafkaUnavailable, *StoreUnavailable)
+
+#: Seconds for which the work on a run waits for its message to leave.
+FLUSH_SECONDS = 2.0
 
 #: For longer than a command can be redelivered from its topic, so that no run is started twice.
 KEPT = timedelta(days=30)
@@ -201,11 +205,13 @@ class RunStore:
         return found
 
     async def _flush(self, run_id: str) -> None:
-        """Send what the document holds; whatever that takes longer for is left to the sweep."""
+        """Send what the document holds. The work does not wait for a Kafka that is away, nor for the claim that a
+        killed runner has left on the document: the sweep will send it."""
         try:
-            await self._outbox.flush(run_id)
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await self._outbox.flush(run_id)
         except _UNAVAILABLE as error:
-            log.warning("a run's message waits for the sweep", run_id=run_id, reason=str(error))
+            log.warning("a run's message waits for the sweep", run_id=run_id, reason=repr(error))
 
 
 def _message(state: RunState) -> Message:

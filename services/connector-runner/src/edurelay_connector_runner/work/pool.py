@@ -24,8 +24,8 @@ from edurelay_connector_runner.work.holding import LeaseLost, Renewals, hold
 
 log = get_logger(__name__)
 
-#: Seconds for which a connection that somebody else holds is not asked for again.
-HELD_ELSEWHERE = 1.0
+#: Seconds for which a connection is left alone that somebody else holds, or whose work has failed.
+LEFT_ALONE = 1.0
 #: Seconds that a lease's release may take before it is left to expire.
 RELEASE_SECONDS = 2.0
 
@@ -83,7 +83,7 @@ class Pool:
         self._clock = asyncio.get_running_loop().time
         self._claiming: asyncio.Task[None] | None = None
         self._working: dict[str, asyncio.Task[None]] = {}
-        self._held_elsewhere: dict[str, float] = {}
+        self._left_alone: dict[str, float] = {}
 
     def wake(self) -> None:
         """Look for runs at once, because one was added here."""
@@ -131,24 +131,28 @@ class Pool:
         if len(self._working) >= self._workers:
             return
         moment = self._clock()
-        self._held_elsewhere = {name: until for name, until in self._held_elsewhere.items() if until > moment}
+        self._left_alone = {name: until for name, until in self._left_alone.items() if until > moment}
         for candidate in await self._queue.candidates():
             if self._stop.is_set() or len(self._working) >= self._workers:
                 return
             connection = candidate.connection_id
-            if connection in self._working or connection in self._held_elsewhere or not self._ready(candidate):
+            if connection in self._working or connection in self._left_alone or not self._ready(candidate):
                 continue
             lease = await self._leases.acquire(connection, self._holder, self._lease_seconds)
             if lease is None:
-                self._held_elsewhere[connection] = moment + HELD_ELSEWHERE
+                self._left_alone[connection] = moment + LEFT_ALONE
                 continue
             task = asyncio.create_task(self._work(candidate.run_id, lease), name=f"run {candidate.run_id}")
             self._working[connection] = task
             metrics.RUNS_ACTIVE.of().inc()
             task.add_done_callback(partial(self._ended, connection))
 
-    def _ended(self, connection: str, _: asyncio.Task[None]) -> None:
+    def _ended(self, connection: str, task: asyncio.Task[None]) -> None:
         del self._working[connection]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A fault of our own; the run stays as it is, and is tried again a little later.
+            log.error("a worker failed", connection_id=connection, exc_info=error)
+            self._left_alone[connection] = self._clock() + LEFT_ALONE
         metrics.RUNS_ACTIVE.of().dec()
         self._wake.set()
 

@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from edurelay.events.topics import Topic
 from edurelay.kafka.consumer import Assignment, Batch, Consumer, Received
 
 SECONDS = 30.0
@@ -15,8 +18,18 @@ SECONDS = 30.0
 async def eventually(condition: Callable[[], bool]) -> None:
     """Return once the condition holds, for what nobody tells of."""
     async with asyncio.timeout(SECONDS):
-        while not condition():  # noqa: ASYNC110
+        while not condition():
             await asyncio.sleep(0.02)
+
+
+async def committed(bootstrap: str, group: str, topic: Topic) -> list[int | None]:
+    """Return what the group has committed, by partition."""
+    asking = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+    await asking.start()
+    try:
+        return [await asking.committed(TopicPartition(topic.name, n)) for n in range(topic.partitions)]
+    finally:
+        await asking.stop()
 
 
 async def finish_all(batch: Batch) -> None:

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from edurelay.events.envelope import Message
@@ -20,21 +19,11 @@ from edurelay.kafka.keyed import KeyedHandler
 from edurelay.kafka.producer import Producer
 from edurelay.messages.base import MalformedMessage
 from integration.kafka.conftest import NewTopic
-from integration.kafka.recording import SECONDS, Recorder, eventually, running
+from integration.kafka.recording import SECONDS, Recorder, committed, eventually, running
 
 
 def numbered(topic: Topic, count: int, keys: int = 10, first: int = 0) -> list[Message]:
     return [Message(topic.name, b"k%d" % (n % keys), b"%06d" % n) for n in range(first, first + count)]
-
-
-async def committed(bootstrap: str, group: str, topic: Topic) -> list[int | None]:
-    """Return what the group has committed, by partition."""
-    asking = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
-    await asking.start()
-    try:
-        return [await asking.committed(TopicPartition(topic.name, n)) for n in range(topic.partitions)]
-    finally:
-        await asking.stop()
 
 
 def values_by_key(received: Sequence[Received]) -> dict[bytes, list[bytes]]:

@@ -134,6 +134,18 @@ async def test_an_unavailable_store_is_waited_for_longer_than_attempts_allow() -
     assert calls == 4
 
 
+async def test_an_outage_does_not_use_up_the_attempts_of_a_message() -> None:
+    errors = [ConnectionError("away"), ConnectionError("away"), RuntimeError("once")]
+
+    async def process(received: Received) -> None:
+        if errors:
+            raise errors.pop(0)
+
+    desk = Desk(process)
+    await desk.give((b"k", b""))
+    assert await desk.until(1) == {0: "done"}
+
+
 async def test_a_malformed_message_becomes_a_dead_letter_at_once() -> None:
     calls = 0
 
@@ -244,8 +256,3 @@ def test_patience_ends_for_malformed_at_once_and_for_others_after_their_attempts
     assert isinstance(patience.after(RuntimeError(), 2, 2), Again)
     assert patience.after(RuntimeError(), 3, 3) == GiveUp("attempts_exhausted")
     assert isinstance(patience.after(ConnectionError(), 2, 1000), Again)
-
-
-def test_an_outage_does_not_use_up_the_attempts_of_a_message() -> None:
-    patience = Patience(3, (ConnectionError,))
-    assert isinstance(patience.after(RuntimeError(), 1, 50), Again)

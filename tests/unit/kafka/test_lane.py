@@ -43,6 +43,12 @@ async def leave(batch: Batch) -> None:
     """Finish nothing."""
 
 
+async def everything_that_is_ready() -> None:
+    """Let all tasks go on that can."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 def messages(*offsets: int) -> list[Received]:
     return [Received("t", 0, offset, 0, b"k", b"v", ()) for offset in offsets]
 
@@ -174,11 +180,12 @@ async def test_draining_waits_for_what_was_handed_over_and_forgets_what_was_not(
     yard.lane.accept(messages(0, 1))
     await handler.until(1)
     yard.lane.accept(messages(2, 3, 4))
-    drain = asyncio.create_task(yard.lane.drain(SECONDS))
-    await asyncio.sleep(0)
+    drain = asyncio.create_task(yard.lane.drain(60))
+    await everything_that_is_ready()
     assert not drain.done()
     go.set()
-    await drain
+    async with asyncio.timeout(SECONDS):
+        await drain
     assert yard.lane.position == 2
     assert handler.batches == [[0, 1]]
 
@@ -193,13 +200,14 @@ async def test_draining_waits_for_messages_that_finish_after_their_batch_returne
     yard = Yard(handler)
     yard.lane.accept(messages(0, 1))
     await handler.until(1)
-    drain = asyncio.create_task(yard.lane.drain(SECONDS))
-    await asyncio.sleep(0)
+    drain = asyncio.create_task(yard.lane.drain(60))
+    await everything_that_is_ready()
     taken[0].done(1)
-    await asyncio.sleep(0)
+    await everything_that_is_ready()
     assert not drain.done()
     taken[0].done(0)
-    await drain
+    async with asyncio.timeout(SECONDS):
+        await drain
     assert yard.lane.position == 2
 
 
@@ -239,6 +247,7 @@ async def test_finishing_after_the_partition_was_lost_moves_nothing() -> None:
     await yard.close()
     taken[0].all_done()
     assert yard.lane.position == 0
+    assert not yard.moved.is_set()
 
 
 async def test_when_the_log_went_back_what_was_begun_before_does_not_count() -> None:

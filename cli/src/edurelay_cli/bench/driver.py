@@ -1,6 +1,6 @@
 """The load driver: HTTP/1.1 over raw sockets, as little work of its own as Python allows.
 
-It stands on the same two cores as what it measures, so each microsecond that it spends is missing there.
+It stands on the same cores as what it measures, so each microsecond that it spends is missing there.
 """
 
 from __future__ import annotations
@@ -8,7 +8,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from typing import cast
 from urllib.parse import urlsplit
+
+
+class Unexpected(RuntimeError):
+    """An answer was not the one that the benchmark is about."""
 
 
 def post(url: str, body: bytes, headers: dict[str, str] | None = None) -> bytes:
@@ -20,51 +25,37 @@ def post(url: str, body: bytes, headers: dict[str, str] | None = None) -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
-class Unexpected(RuntimeError):
-    """An answer was not the one that the benchmark is about."""
-
-
 class _Connection(asyncio.Protocol):
-    """One connection with one request under way; `next_request` gives None where there is nothing more to send."""
+    """One connection with at most one request under way; `answered` is called with each answer's status."""
 
-    def __init__(self, next_request: Callable[[], bytes | None], answered: Callable[[bytes], None]) -> None:
-        self._next_request = next_request
+    def __init__(self, answered: Callable[[_Connection, bytes], None], broken: Callable[[Exception], None]) -> None:
         self._answered = answered
+        self._broken = broken
         self._buffer = b""
-        self._transport: asyncio.Transport | None = None
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._closing = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._send()
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         head, separator, rest = self._buffer.partition(b"\r\n\r\n")
-        if not separator or len(rest) < _content_length(head):
-            return
-        self._buffer = b""
-        try:
-            self._answered(head[9:12])
-        except Unexpected as error:
-            if not self.done.done():
-                self.done.set_exception(error)
-            return
-        self._send()
+        if separator and len(rest) >= _content_length(head):
+            self._buffer = b""
+            self._answered(self, head[9:12])
 
     def connection_lost(self, error: Exception | None) -> None:
-        if not self.done.done():
-            self.done.set_exception(error or ConnectionError("the server closed the connection"))
+        if not self._closing:
+            self._broken(error or ConnectionError("the server closed the connection"))
 
-    def _send(self) -> None:
-        assert self._transport is not None
-        request = self._next_request()
-        if request is not None:
-            self._transport.write(request)
-        elif not self.done.done():
-            self.done.set_result(None)
-            self._transport.close()
+    def send(self, request: bytes) -> None:
+        """Send a request, once the one before it is answered."""
+        self._transport.write(request)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._closing = True
+        self._transport.close()
 
 
 def _content_length(head: bytes) -> int:
@@ -72,28 +63,114 @@ def _content_length(head: bytes) -> int:
     return int(found.partition(b"\r\n")[0]) if found else 0
 
 
-async def closed_loop(url: str, requests: Iterator[bytes], concurrency: int, expected: bytes) -> tuple[int, float]:
+class _Load:
+    """What both kinds of load share: connections, the check of answers, the end."""
+
+    def __init__(self, url: str, expected: bytes) -> None:
+        self._url = url
+        self._expected = expected
+        self.connections: list[_Connection] = []
+        self.answers = 0
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def connect(self) -> _Connection:
+        """Open another connection."""
+        parts = urlsplit(self._url)
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: _Connection(self._on_answer, self._fail), parts.hostname or "", parts.port or 80
+        )
+        self.connections.append(connection)
+        return connection
+
+    def free(self, connection: _Connection) -> None:
+        """Called when a connection can take its next request."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        for connection in self.connections:
+            connection.close()
+
+    def _on_answer(self, connection: _Connection, status: bytes) -> None:
+        if status != self._expected:
+            self._fail(Unexpected(f"{self._url} answered {status.decode()}, not {self._expected.decode()}"))
+            return
+        self.answers += 1
+        self.free(connection)
+
+    def _fail(self, error: Exception) -> None:
+        if not self.ended.done():
+            self.ended.set_exception(error)
+
+
+class _ClosedLoop(_Load):
+    def __init__(self, url: str, expected: bytes, requests: Iterator[bytes]) -> None:
+        super().__init__(url, expected)
+        self._requests = requests
+        self._busy = 0
+
+    def free(self, connection: _Connection) -> None:
+        self._busy -= 1
+        self.start(connection)
+
+    def start(self, connection: _Connection) -> None:
+        request = next(self._requests, None)
+        if request is not None:
+            self._busy += 1
+            connection.send(request)
+        elif not self._busy and not self.ended.done():
+            self.ended.set_result(None)
+
+
+class _OpenLoop(_Load):
+    def __init__(self, url: str, expected: bytes, count: int) -> None:
+        super().__init__(url, expected)
+        self.idle: list[_Connection] = []
+        self._count = count
+
+    def free(self, connection: _Connection) -> None:
+        self.idle.append(connection)
+        if self.answers == self._count and not self.ended.done():
+            self.ended.set_result(None)
+
+
+async def closed_loop(
+    url: str, requests: Iterator[bytes], *, concurrency: int, expected: bytes, seconds: float
+) -> tuple[int, float]:
     """Send every request over `concurrency` connections, each as soon as its connection is free.
 
-    Returns how many were answered and in how many seconds. Raises `Unexpected` for another status than `expected`.
+    Returns how many were answered, and in how many seconds. Raises `Unexpected` for another status than `expected`,
+    and `TimeoutError` where it takes longer than `seconds`.
     """
-    count = 0
+    load = _ClosedLoop(url, expected, requests)
+    try:
+        async with asyncio.timeout(seconds):
+            connections = [await load.connect() for _ in range(concurrency)]
+            began = time.perf_counter()
+            for connection in connections:
+                load.start(connection)
+            await load.ended
+            return load.answers, time.perf_counter() - began
+    finally:
+        load.close()
 
-    def answered(status: bytes) -> None:
-        nonlocal count
-        if status != expected:
-            raise Unexpected(f"{url} answered {status.decode()}, not {expected.decode()}")
-        count += 1
 
-    parts = urlsplit(url)
+async def open_loop(
+    url: str, request: Callable[[], bytes], *, rate: float, count: int, expected: bytes, seconds: float
+) -> None:
+    """Send `count` requests, `rate` of them a second, whether or not the earlier ones are answered.
+
+    `request` is called at the moment of sending. Returns when all are answered; raises as `closed_loop` does.
+    """
+    load = _OpenLoop(url, expected, count)
     loop = asyncio.get_running_loop()
-
-    def connection() -> _Connection:
-        return _Connection(lambda: next(requests, None), answered)
-
-    began = time.perf_counter()
-    made = [
-        await loop.create_connection(connection, parts.hostname or "", parts.port or 80) for _ in range(concurrency)
-    ]
-    await asyncio.gather(*(protocol.done for _, protocol in made))
-    return count, time.perf_counter() - began
+    try:
+        async with asyncio.timeout(seconds):
+            load.idle.extend([await load.connect() for _ in range(8)])
+            began = loop.time()
+            for number in range(count):
+                await asyncio.sleep(began + number / rate - loop.time())
+                connection = load.idle.pop() if load.idle else await load.connect()
+                connection.send(request())
+            await load.ended
+    finally:
+        load.close()

@@ -1,7 +1,7 @@
 """The benchmark's receiver, a process of its own: answers 200 to everything, and says what came when it is asked.
 
-`GET /` answers `{count, distinct, last}` and forgets with `GET /reset`. A body that holds `"sent": <seconds>` has its
-latency kept, in milliseconds.
+`GET /` answers `{count, distinct, last, latencies}`, `GET /count` only how many came, `GET /reset` forgets. `last` is
+the Unix time of the last arrival. A body that holds `"sent":<Unix seconds>` has its latency kept, in milliseconds.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import re
 import sys
 import time
+from typing import cast
 
 import orjson
 import uvloop
@@ -18,6 +19,9 @@ _OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 _SENT = re.compile(rb'"sent":\s*([0-9.]+)')
 _ID = re.compile(rb'"id":\s*"([^"]+)"')
+
+#: How far into a body its id and the moment of its sending are looked for.
+_BEGINNING = 300
 
 
 class Tally:
@@ -37,10 +41,10 @@ class Tally:
         """Count one delivery."""
         self.count += 1
         self.last = time.time()
-        found = _ID.search(body, 0, 200)
+        found = _ID.search(body, 0, _BEGINNING)
         if found:
             self.ids.add(found[1])
-        sent = _SENT.search(body)
+        sent = _SENT.search(body, 0, _BEGINNING)
         if sent:
             self.latencies.append((self.last - float(sent[1])) * 1000)
 
@@ -56,8 +60,7 @@ class _Server(asyncio.Protocol):
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -65,7 +68,7 @@ class _Server(asyncio.Protocol):
             end = self._buffer.find(b"\r\n\r\n")
             if end < 0:
                 return
-            found = _LENGTH.search(self._buffer, 0, end)
+            found = _LENGTH.search(self._buffer, 0, end + 2)
             size = end + 4 + (int(found[1]) if found else 0)
             if len(self._buffer) < size:
                 return
@@ -79,7 +82,7 @@ class _Server(asyncio.Protocol):
         if request.startswith(b"GET /reset"):
             self._tally.reset()
             return _OK
-        report = self._tally.report()
+        report = b"%d" % self._tally.count if request.startswith(b"GET /count") else self._tally.report()
         return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(report), report)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from edurelay_gateway.errors import Overloaded
 
@@ -15,15 +14,39 @@ class Admission:
         self._messages = messages
         self._size = size
 
-    @contextmanager
-    def admit(self, messages: int, size: int) -> Iterator[None]:
-        """Take in `messages` of together `size` bytes for as long as the context is open. Raises `Overloaded`."""
+    def admit(self, messages: int, size: int) -> Admitted:
+        """Take in `messages` of together `size` bytes for as long as the context that is returned is open. Raises
+        `Overloaded` where it is entered and there is no room."""
+        return Admitted(self, messages, size)
+
+    def take(self, messages: int, size: int) -> None:
+        """Take room. Raises `Overloaded`."""
         if self._messages < messages or self._size < size:
             raise Overloaded
         self._messages -= messages
         self._size -= size
-        try:
-            yield
-        finally:
-            self._messages += messages
-            self._size += size
+
+    def give_back(self, messages: int, size: int) -> None:
+        """Make room again."""
+        self._messages += messages
+        self._size += size
+
+
+class Admitted:
+    """Room that is taken while the context is open. A class, since a generator costs this hot path three times as
+    much."""
+
+    __slots__ = ("_admission", "_messages", "_size")
+
+    def __init__(self, admission: Admission, messages: int, size: int) -> None:
+        self._admission = admission
+        self._messages = messages
+        self._size = size
+
+    def __enter__(self) -> None:
+        self._admission.take(self._messages, self._size)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._admission.give_back(self._messages, self._size)

@@ -40,6 +40,11 @@ class ShortMemory(Generic[K, V]):
         self._known[key] = (self._clock() + self._seconds, value)
         return value
 
+    def peek(self, key: K) -> V | None:
+        """Return the answer for `key` if it is remembered."""
+        found = self._known.get(key)
+        return found[1] if found is not None and self._clock() < found[0] else None
+
     def forget(self, key: K) -> None:
         """Ask again the next time."""
         self._known.pop(key, None)

@@ -74,7 +74,7 @@ class EventApi:
         if isinstance(call.body, PublishedEvent):
             event = prepared(call.tenant, call.body, key)
             await self._publisher.publish(event)
-            return Answer(202, EventAccepted(id=event.id))
+            return Answer(202, {"id": event.id})
         sorted_out = [_sorted_out(call.tenant, item, key, place) for place, item in enumerate(call.body.events)]
         await self._publisher.publish_all([each for each in sorted_out if isinstance(each, Prepared)])
         return Answer(202, BatchOutcome(data=list(map(_outcome, sorted_out))))

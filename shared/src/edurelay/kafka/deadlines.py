@@ -11,8 +11,12 @@ from types import TracebackType
 from typing import Any
 
 
+#: How much of the time may be missing at the end, so that it is never exceeded.
+_GRAIN = 1 / 16
+
+
 class Deadlines:
-    """Deadlines of `seconds`, kept to within an eighth."""
+    """Deadlines of `seconds`, never later and at most a sixteenth earlier."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -28,8 +32,8 @@ class Deadlines:
         """Watch `deadline` from now on, and return the moment when it is due."""
         self._open[deadline] = None
         if self._timer is None:
-            self._timer = self._loop.call_later(self.seconds / 8, self._sweep)
-        return self._loop.time() + self.seconds
+            self._timer = self._loop.call_later(self.seconds * _GRAIN, self._sweep)
+        return self._loop.time() + self.seconds * (1 - _GRAIN)
 
     def remove(self, deadline: Deadline) -> None:
         """Stop watching `deadline`."""
@@ -43,7 +47,7 @@ class Deadlines:
         for deadline in self._open:
             if deadline.due <= now:
                 deadline.expire()
-        self._timer = self._loop.call_later(self.seconds / 8, self._sweep)
+        self._timer = self._loop.call_later(self.seconds * _GRAIN, self._sweep)
 
 
 class Deadline:

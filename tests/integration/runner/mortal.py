@@ -144,7 +144,7 @@ class Surroundings:
         return Pool(
             runs,
             leases,
-            Execution({CommandKind.SYNC: sync}, patience),
+            Execution({CommandKind.SYNC: sync}, patience, lambda _: "SCRIPTED"),
             lambda candidate: candidate.connection_id == only,
             stop=asyncio.Event(),
             holder=f"runner-{self.holders}",

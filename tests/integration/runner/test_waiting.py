@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from edurelay.messages.commands import CommandKind
 from edurelay.messages.runs import Counts, RunStatus
 from edurelay_connector_runner.sdk import Throttled
 from integration.runner.mapping_stand_in import MappingStandIn
@@ -16,29 +17,30 @@ def school() -> Provider:
     return Provider({"courses": rows("c", 25), "students": rows("s", 15)})
 
 
-async def test_a_throttled_connection_is_set_aside_for_as_long_as_it_asks_and_goes_on_behind_its_checkpoint(
+async def test_a_throttled_connection_is_left_alone_for_as_long_as_it_asks_and_goes_on_behind_its_checkpoint(
     stage: Stage, told: RunTail
 ) -> None:
     provider = school()
     provider.plant("courses", 20, Throttled(1.5, "slow down"))
-    await stage.start(provider, workers=1)
-    connection = await stage.connect()
+    await stage.start(provider)
     began = time.monotonic()
-    run_id = await stage.command(connection)
+    run_id = await stage.command(await stage.connect())
     waiting = await told.until(run_id, lambda run: run.error_code == "PROVIDER_THROTTLED")
-    assert waiting.status is RunStatus.RUNNING
-    assert waiting.error == "slow down (again in 2 s)"
-    other = await stage.run(await stage.connect(), streams=["students"])
-    assert other.status is RunStatus.SUCCEEDED
-    assert time.monotonic() - began < 1.5, "the only worker was not kept busy by the connection that waits"
+    assert (waiting.status, waiting.error) == (RunStatus.RUNNING, "slow down (again in 2 s)")
     run = await told.ended(run_id)
     assert time.monotonic() - began >= 1.5
     assert (run.status, run.error, run.counts) == (RunStatus.SUCCEEDED, None, Counts(source=40, created=40))
-    assert [place for place in provider.pages_read if place[0] == "courses"] == [
-        ("courses", 0),
-        ("courses", 10),
-        ("courses", 20),
-    ]
+    assert [index for stream, index in provider.pages_read if stream == "courses"] == [0, 10, 20]
+
+
+async def test_a_connection_that_is_set_aside_keeps_no_worker(stage: Stage, told: RunTail) -> None:
+    provider = school()
+    provider.plant("courses", 20, Throttled(3600))
+    await stage.start(provider, workers=1)
+    waiting = await stage.command(await stage.connect())
+    await told.until(waiting, lambda run: run.error_code == "PROVIDER_THROTTLED")
+    assert (await stage.run(await stage.connect())).status is RunStatus.SUCCEEDED
+    assert not told.messages[waiting][-1].status.terminal
 
 
 async def test_a_provider_that_fails_in_passing_is_tried_again_from_the_last_checkpoint(
@@ -82,6 +84,17 @@ async def test_a_second_run_of_a_connection_waits_for_the_first(stage: Stage, to
     assert (await told.ended(first)).counts.created == 40
     assert (await told.ended(second)).counts.unchanged == 40
     assert provider.most_open <= 2
+
+
+async def test_a_test_of_a_connection_does_not_wait_for_the_syncs_of_others(stage: Stage, told: RunTail) -> None:
+    provider = school()
+    gate = provider.hold("courses", 10)
+    await stage.start(provider, workers=1)
+    syncing = await stage.command(await stage.connect())
+    await provider.reached["courses", 10].wait()
+    assert (await stage.run(await stage.connect(), CommandKind.TEST)).status is RunStatus.SUCCEEDED
+    gate.set()
+    assert (await told.ended(syncing)).status is RunStatus.SUCCEEDED
 
 
 async def test_a_run_is_not_green_before_every_batch_has_an_outcome(

@@ -98,6 +98,11 @@ async def build(settings: RunnerSettings, lifetime: Lifetime, registry: Registry
         FileRoots.from_setting(settings.file_roots),
         patience,
     )
+
+    def provider_of(connection_id: str) -> str:
+        connection = connections.get(connection_id)
+        return "unknown" if connection is None else connection.provider
+
     transmission = Transmission(producer)
     settlement = Settlement(mapping)
     execution = Execution(
@@ -108,6 +113,7 @@ async def build(settings: RunnerSettings, lifetime: Lifetime, registry: Registry
             CommandKind.REPROCESS: Reprocess(opening, mapping, transmission, settlement),
         },
         patience,
+        provider_of,
     )
 
     def ready(candidate: Candidate) -> bool:

@@ -12,6 +12,7 @@ from contextlib import aclosing
 import orjson
 
 from edurelay.messages.runs import RunStatus
+from edurelay.runtime import metrics
 from edurelay_connector_runner.jobs.selection import selected
 from edurelay_connector_runner.jobs.settlement import Settlement
 from edurelay_connector_runner.opening import Opened, Opening
@@ -24,7 +25,7 @@ from edurelay_connector_runner.runs.interruption import Cancelled, SettingAside
 from edurelay_connector_runner.runs.state import StreamState
 from edurelay_connector_runner.runs.store import RunStore
 from edurelay_connector_runner.runs.verdict import conclude
-from edurelay_connector_runner.sdk import Capability, Connector, ConnectorError, Cursor, Stream, Transient
+from edurelay_connector_runner.sdk import Capability, ConnectorError, Cursor, Stream, Transient
 
 MAX_CURSOR_BYTES = 4096
 
@@ -95,7 +96,7 @@ class Sync:
         try:
             async with aclosing(read_ahead(opened.connector, stream.name, stream.cursor)) as pages:
                 while (read := await run.unless_stopped(_next(pages))) is not None:
-                    await self._take(run, opened.connector, declared, stream, read)
+                    await self._take(run, opened, declared, stream, read)
                     run.go_on()
         except ReadFailed as failed:
             stream.attempts += isinstance(failed.error, Transient)
@@ -112,11 +113,11 @@ class Sync:
         run.go_on()
 
     async def _take(
-        self, run: ActiveRun, connector: Connector, declared: Stream, stream: StreamState, read: ReadPage
+        self, run: ActiveRun, opened: Opened, declared: Stream, stream: StreamState, read: ReadPage
     ) -> None:
         """Make one page durable, then the cursor behind it."""
         cursor = _checked(read.page.cursor)
-        converted = convert_page(connector, declared, read.page)
+        converted = convert_page(opened.connector, declared, read.page)
         sink = self._rehearsal if run.state.command.dry_run else self._transmission
         await sink.take(run.state, declared, converted, read.read_at)
         stream.cursor = cursor
@@ -124,6 +125,8 @@ class Sync:
         stream.expected = read.page.expected if read.page.expected is not None else stream.expected
         stream.attempts = 0
         await run.checkpoint()
+        for outcome, records in (("read", converted.records), ("rejected", converted.rejected)):
+            metrics.RECORDS_READ.of(opened.connection.provider, outcome).inc(len(records))
 
 
 async def _next(pages: AsyncIterator[ReadPage]) -> ReadPage | None:

@@ -15,7 +15,7 @@ from typing import Any
 from edurelay.events.envelope import Message, now
 from edurelay.events.topics import RUNS as RUNS_TOPIC
 from edurelay.kafka.errors import KafkaUnavailable
-from edurelay.messages.commands import Command
+from edurelay.messages.commands import Command, CommandKind
 from edurelay.messages.runs import RunStatus
 from edurelay.mongo import (
     ASCENDING,
@@ -58,12 +58,25 @@ LEASES = CollectionSpec("leases")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A run that is due and has no older one of its connection before it."""
+    """A run that is due and has no older one of its connection before it. A `quick` one is a test, for whose answer
+    somebody waits."""
 
     run_id: str
     connection_id: str
     connection_version: int
     queued_at: datetime
+    quick: bool
+
+    @classmethod
+    def of(cls, document: Document) -> Candidate:
+        """Read it from what is asked of a run's document."""
+        return cls(
+            document["_id"],
+            document["connection_id"],
+            document["connection_version"],
+            document["queued_at"],
+            document["command"]["kind"] == CommandKind.TEST,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +149,7 @@ class RunStore:
         first: dict[str, str] = {}
         for document in queued:
             first.setdefault(document["connection_id"], document["_id"])
-        return [
-            Candidate(document["_id"], document["connection_id"], document["connection_version"], document["queued_at"])
-            for document in due
-            if first.get(document["connection_id"]) == document["_id"]
-        ]
+        return [Candidate.of(document) for document in due if first.get(document["connection_id"]) == document["_id"]]
 
     async def take(self, run_id: str, epoch: int) -> Taken | None:
         """Bind a run to the lease of `epoch`; from now on nobody with an older one can write it. Returns None where
@@ -200,7 +209,7 @@ class RunStore:
         return await self._runs.find_one_and_update(where, update, return_document=ReturnDocument.AFTER)
 
     async def _find(self, where: Document, order: list[tuple[str, int]], limit: int) -> Iterable[Document]:
-        fields = {"connection_id": True, "connection_version": True, "queued_at": True, "cancel": True}
+        fields = {"connection_id": True, "connection_version": True, "queued_at": True, "command.kind": True}
         found: list[Document] = await self._runs.find(where, fields).sort(order).limit(limit).to_list(limit)
         return found
 

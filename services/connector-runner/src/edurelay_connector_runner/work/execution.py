@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from edurelay.events.envelope import now
 from edurelay.messages.commands import CommandKind
 from edurelay.messages.runs import RunStatus
+from edurelay.runtime import metrics
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.tracing import continue_trace
 from edurelay_connector_runner.runs.active import ActiveRun
@@ -31,9 +32,10 @@ class Job(Protocol):
 class Execution:
     """Does what a run's command asks for."""
 
-    def __init__(self, jobs: Mapping[CommandKind, Job], patience: Patience) -> None:
+    def __init__(self, jobs: Mapping[CommandKind, Job], patience: Patience, provider_of: Callable[[str], str]) -> None:
         self._jobs = jobs
         self._patience = patience
+        self._provider_of = provider_of
 
     async def __call__(self, run: ActiveRun) -> None:
         """Work on a run that was taken just now. Raises `Fenced` where it was lost to another runner."""
@@ -48,6 +50,7 @@ class Execution:
             else:
                 run.state.status, run.state.finished_at = ended, now()
                 await run.save()
+                metrics.RUNS.of(self._provider_of(run.state.command.connection_id), ended.value).inc()
                 log.info("a run ended", run_id=run.state.id, status=ended.value, error_code=run.state.error_code)
 
     async def _work(self, run: ActiveRun) -> RunStatus:

@@ -53,7 +53,8 @@ class LeaseBook(Renewals, Protocol):
 
 
 class Pool:
-    """Claims runs and works on up to `workers` of them at once. Used as a context manager: leaving it drains."""
+    """Claims runs and works on up to `workers` of them at once, and on as many tests beside them, for which somebody
+    waits. Used as a context manager: leaving it drains."""
 
     def __init__(
         self,
@@ -83,6 +84,7 @@ class Pool:
         self._clock = asyncio.get_running_loop().time
         self._claiming: asyncio.Task[None] | None = None
         self._working: dict[str, asyncio.Task[None]] = {}
+        self._busy = {True: 0, False: 0}
         self._left_alone: dict[str, float] = {}
 
     def wake(self) -> None:
@@ -128,14 +130,16 @@ class Pool:
                     await self._wake.wait()
 
     async def _claim(self) -> None:
-        if len(self._working) >= self._workers:
+        if min(self._busy.values()) >= self._workers:
             return
         moment = self._clock()
         self._left_alone = {name: until for name, until in self._left_alone.items() if until > moment}
         for candidate in await self._queue.candidates():
-            if self._stop.is_set() or len(self._working) >= self._workers:
+            if self._stop.is_set():
                 return
             connection = candidate.connection_id
+            if self._busy[candidate.quick] >= self._workers:
+                continue
             if connection in self._working or connection in self._left_alone or not self._ready(candidate):
                 continue
             lease = await self._leases.acquire(connection, self._holder, self._lease_seconds)
@@ -144,11 +148,14 @@ class Pool:
                 continue
             task = asyncio.create_task(self._work(candidate.run_id, lease), name=f"run {candidate.run_id}")
             self._working[connection] = task
+            self._busy[candidate.quick] += 1
             metrics.RUNS_ACTIVE.of().inc()
-            task.add_done_callback(partial(self._ended, connection))
+            task.add_done_callback(partial(self._ended, candidate))
 
-    def _ended(self, connection: str, task: asyncio.Task[None]) -> None:
+    def _ended(self, candidate: Candidate, task: asyncio.Task[None]) -> None:
+        connection = candidate.connection_id
         del self._working[connection]
+        self._busy[candidate.quick] -= 1
         if not task.cancelled() and (error := task.exception()) is not None:
             # A fault of our own; the run stays as it is, and is tried again a little later.
             log.error("a worker failed", connection_id=connection, exc_info=error)

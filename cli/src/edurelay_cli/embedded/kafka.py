@@ -134,7 +134,7 @@ class KafkaCluster:
         config.write_text("".join(f"{name}={value}\n" for name, value in self._properties(node, data).items()))
         if (data / "meta.properties").exists():
             return
-        command = _java(jars, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(config))
+        command = _java(jars, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(config))
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         if done.returncode != 0:
             raise ProcessFailed(f"the broker's folder could not be prepared:\n{done.stdout}{done.stderr}")

@@ -31,6 +31,7 @@ from edurelay_webhook_dispatcher.api import Api
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.intake import Intake
+from edurelay_webhook_dispatcher.lanes import CLAIM_SECONDS
 from edurelay_webhook_dispatcher.notices import Notices
 from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.replays import Replays
@@ -39,8 +40,6 @@ from edurelay_webhook_dispatcher.sender import Sender
 from edurelay_webhook_dispatcher.settings import DispatcherSettings
 
 NAME = "webhook-dispatcher"
-#: How much longer than an attempt may take its lease lasts, in seconds.
-LEASE_MARGIN = 5.0
 #: How many events of a partition may be under way or wait in memory.
 MAX_UNFINISHED = 300
 
@@ -83,7 +82,7 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
         sender,
         recorder,
         schedule=settings.schedule,
-        lease=settings.attempt_seconds + LEASE_MARGIN,
+        lease=settings.attempt_seconds + CLAIM_SECONDS,
         gone=notices.gone,
     )
     endpoints.closed = courier.forget

@@ -87,8 +87,7 @@ class Courier:
         for endpoint_id, lane in list(self._lanes.items()):
             for work in lane.overdue(now):
                 self._recorder.put(work, State(DeliveryStatus.PENDING, due=wall + self.lease))
-            lane.measure(SWEEP)
-            spilled = lane.spill()
+            spilled = lane.spill(now)
             WINDOW_FULL.of().inc(len(spilled))
             self._write_down(spilled, wall)
             if lane.idle and not lane.behind:
@@ -112,15 +111,18 @@ class Courier:
     def _schedule_of(self, endpoint: Endpoint) -> Sequence[float]:
         return endpoint.subscription.retry_schedule or self._schedule
 
-    async def _attempt(self, endpoint: Endpoint, work: Work) -> None:
+    async def _attempt(self, endpoint: Endpoint, work: Work) -> float:
         await self._recorder.room()
-        DELIVERY_SECONDS.of("queue").observe(time.monotonic() - work.since)
+        now = time.monotonic()
+        DELIVERY_SECONDS.of("queue").observe(now - work.since)
+        work.since = now
         attempt = await self._sender.attempt(endpoint, work)
         DELIVERY_SECONDS.of("request").observe(attempt.seconds)
         state = self._judge(endpoint, work, attempt)
         self._recorder.put(work, state, attempt)
         if attempt.status == 410:
             self._gone(endpoint, state.reason or "")
+        return attempt.seconds
 
     def _judge(self, endpoint: Endpoint, work: Work, attempt: Attempt) -> State:
         decision = decide(

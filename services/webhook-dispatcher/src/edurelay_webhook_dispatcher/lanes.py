@@ -8,6 +8,7 @@ waits to the store, and until it has caught up, everything new as well.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -18,27 +19,32 @@ from edurelay_webhook_dispatcher.work import Work
 
 #: How long an attempt may take, in seconds, before the store gets to know its delivery as pending.
 PATIENCE = 1.0
-#: How much work may wait in memory, in seconds of what the lane does at its present pace.
-HORIZON = 5.0
-#: How quickly the pace follows what happens, as the weight of the newest second.
-WEIGHT = 0.5
+#: An endpoint whose answers take longer than this, in seconds, is slow: little of its work waits in memory.
+SLOW = 0.25
+#: How much of a slow endpoint's work may wait, in seconds of what it does at its present pace.
+HORIZON = 2.0
+#: How much the newest answer counts in the mean.
+WEIGHT = 0.1
+#: How many claimed deliveries a lane takes at least, and how long they may wait in it, in seconds: their lease covers
+#: an attempt that begins by then.
+AHEAD = 100
+CLAIM_SECONDS = 10.0
 
 
 class Lane:
-    """The lane of one endpoint. `attempt` makes one attempt with all that belongs to it and raises nothing;
-    `hungry` is called when the lane is behind and could take more from the store."""
+    """The lane of one endpoint. `attempt` makes one attempt with all that belongs to it, returns how many seconds it
+    took, and raises nothing; `hungry` is called when the lane is behind and could take more from the store."""
 
     def __init__(
-        self, endpoint: Endpoint, attempt: Callable[[Endpoint, Work], Awaitable[None]], hungry: Callable[[], None]
+        self, endpoint: Endpoint, attempt: Callable[[Endpoint, Work], Awaitable[float]], hungry: Callable[[], None]
     ) -> None:
         self._attempt = attempt
         self._hungry = hungry
         self.under_way: dict[Work, asyncio.Task[None]] = {}
         self.waiting: deque[Work] = deque()
         self.behind = False
-        self._finished = 0
-        #: Attempts a second, lately; None until the lane has been busy for a while.
-        self._pace: float | None = None
+        #: The mean time of an attempt, lately, in seconds.
+        self._mean = 0.0
         self.update(endpoint)
 
     def update(self, endpoint: Endpoint) -> None:
@@ -51,8 +57,8 @@ class Lane:
 
     @property
     def room(self) -> int:
-        """How many deliveries the store may hand over: what can begin now, and what a second of work will use up."""
-        return max(0, self.window + int(self._pace or 0) - len(self.under_way) - len(self.waiting))
+        """How many claimed deliveries the lane can take."""
+        return max(0, max(AHEAD, self.window) - len(self.under_way) - len(self.waiting))
 
     @property
     def idle(self) -> bool:
@@ -70,20 +76,13 @@ class Lane:
         """Return what is under way for so long that the store should know of it."""
         return [work for work in self.under_way if not work.recorded and now - work.since > PATIENCE]
 
-    def measure(self, seconds: float) -> None:
-        """Take the pace of the last `seconds`; called regularly while the lane has work."""
-        lately, self._finished = self._finished / seconds, 0
-        if self._pace is None:
-            self._pace = lately
-        else:
-            weight = min(1.0, WEIGHT * seconds)
-            self._pace += (lately - self._pace) * weight
-
-    def spill(self) -> list[Work]:
-        """Take out what waits beyond what the lane can do soon, in the order in which it came."""
-        if self._pace is None:
+    def spill(self, now: float) -> list[Work]:
+        """Take out what waits for a slow endpoint beyond what it can do soon, in the order in which it came."""
+        oldest = max((now - work.since for work in self.under_way), default=0.0)
+        mean = max(self._mean, oldest)
+        if mean <= SLOW:
             return []
-        keep = max(self.window, int(self._pace * HORIZON))
+        keep = int(self.window / mean * HORIZON)
         spilled = [self.waiting.pop() for _ in range(len(self.waiting) - keep)]
         spilled.reverse()
         self.behind = self.behind or bool(spilled)
@@ -96,17 +95,18 @@ class Lane:
         return waiting
 
     def _begin(self, work: Work) -> None:
-        task = asyncio.create_task(self._run(work))
-        self.under_way[work] = task
+        if work.claimed and time.monotonic() - work.since > CLAIM_SECONDS:
+            return  # The store gives it out again when its lease is over.
+        self.under_way[work] = asyncio.create_task(self._run(work))
 
     async def _run(self, work: Work) -> None:
         try:
             if self._limiter is not None:
                 await self._limiter.acquire()
-            await self._attempt(self.endpoint, work)
+            seconds = await self._attempt(self.endpoint, work)
+            self._mean += (seconds - self._mean) * WEIGHT
         finally:
             del self.under_way[work]
-            self._finished += 1
             self._fill()
             if self.behind and not self.waiting:
                 self._hungry()

@@ -133,4 +133,5 @@ def work_of(document: dict[str, Any]) -> Work:
         attempts=list(document["attempts"]),
         forgiven=document.get("forgiven", 0),
         recorded=True,
+        claimed=True,
     )

@@ -15,9 +15,9 @@ class Work:
     """A delivery that has to be attempted.
 
     `attempts` are those made before, as they are stored, of which `forgiven` count no more since the delivery was
-    redelivered. `recorded` is True where the store knows the delivery, or is about to; `settled` is called, once,
-    when the store knows how it stands, so that the log may forget it. `since` is the monotonic moment from which it
-    waits.
+    redelivered. `recorded` is True where the store knows the delivery, or is about to; `claimed`
+    where it was leased from the store; `settled` is called, once, when the store knows how it stands, so that the log
+    may forget it. `since` is the monotonic moment from which it waits, or is attempted.
     """
 
     key: DeliveryKey
@@ -29,6 +29,7 @@ class Work:
     attempts: list[dict[str, Any]] = field(default_factory=list)
     forgiven: int = 0
     recorded: bool = False
+    claimed: bool = False
     settled: Callable[[], None] | None = None
 
     @property

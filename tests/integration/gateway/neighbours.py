@@ -87,7 +87,7 @@ def _validate(provider: str, body: Any) -> web.Response:
     needed = "apiUrl" if provider == "MOODLE" else "importPath"
     if not isinstance(body["config"].get(needed), str):
         error = {"field": f"config.{needed}", "code": "missing", "detail": "Field required"}
-        return _problem(422, "invalid_configuration", field=error["field"], errors=[error])
+        return _problem(422, "invalid_configuration", errors=[error])
     return web.Response(status=204)
 
 

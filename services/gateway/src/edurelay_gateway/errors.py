@@ -62,7 +62,7 @@ class InvalidConnection(Refusal):
 
     code = "invalid_connection"
 
-    def __init__(self, detail: str, field: str | None, errors: list[dict[str, str]] | None) -> None:
+    def __init__(self, detail: str, field: str, errors: list[dict[str, str]] | None) -> None:
         super().__init__(detail, field=field, errors=errors)
 
 

@@ -34,7 +34,7 @@ class RunnerService:
             if problem.status == 404:
                 raise UnknownProvider(provider) from problem
             if problem.status == 422:
-                raise InvalidConnection(problem.detail, problem.field, problem.errors) from problem
+                raise _invalid(problem) from problem
             raise
 
     async def check_streams(self, provider: str, streams: list[str]) -> None:
@@ -50,3 +50,9 @@ class RunnerService:
 
     async def _load(self, _: None) -> list[Provider]:
         return (await self._client.get("/internal/providers", ProviderList)).data
+
+
+def _invalid(problem: Problem) -> InvalidConnection:
+    """Return what the connector said, its first complaint as the one that is told where only one can be."""
+    first = problem.errors[0] if problem.errors else {"field": problem.field or "config", "detail": problem.detail}
+    return InvalidConnection(f"{first['field']}: {first['detail']}", first["field"], problem.errors)

@@ -257,6 +257,11 @@ def test_an_entity_that_is_written_is_read_again_as_it_was(
     assert shape.convert(dict(zip(header, row, strict=True))) == (key, entity)
 
 
+def test_an_id_that_would_be_trimmed_is_not_written() -> None:
+    with pytest.raises(Unwritable, match="its id would be read back as '7'"):
+        line_of(shape_of(dialect={"trim": True}), "7 ", {"name": "Ann"})
+
+
 def test_the_null_mark_itself_is_no_text_that_can_be_written() -> None:
     with pytest.raises(Unwritable, match="name has no value"):
         line_of(STUDENT_SHAPE, "7", {"name": "\\N"})

@@ -27,7 +27,7 @@ from edurelay_webhook_dispatcher.work import State, Work
 
 #: How long a first entry waits for company, in seconds, and how many entries are written at once.
 LINGER = 0.02
-LARGEST = 500
+LARGEST = 200
 #: With so many attempts made and not written down no other begins: they are what comes twice if the process dies.
 UNWRITTEN = 64
 #: How many attempts a delivery's history keeps.

@@ -25,9 +25,6 @@ LOOK = 200
 POLL = 0.25
 CENSUS = 15.0
 
-#: The index to look into. The embedded store takes a partial index only by its name, and else reads every delivery.
-BY_DUE_TIME = [("due_at", ASCENDING)]
-
 _log = get_logger(__name__)
 
 
@@ -70,10 +67,13 @@ class Retrier:
         """Claim what is due and has room; return how many deliveries were brought to a lane or ended."""
         now = time.time()
         full = {lane.endpoint.id for lane in self._courier.lanes() if lane.room == 0}
-        # The lower bound tells the index from the deliveries that have no due time at all.
-        query = {"due_at": {"$gt": 0, "$lte": now}, "endpoint": {"$nin": [*full, *self._endpoints.closed_ids()]}}
-        found = self._deliveries.find(query).sort("due_at", ASCENDING).hint(BY_DUE_TIME)
-        due = await found.limit(LOOK).to_list(LOOK)
+        # `open` and the lower bound are what the embedded store needs to see that the index serves the query.
+        query = {
+            "open": True,
+            "due_at": {"$gt": 0, "$lte": now},
+            "endpoint": {"$nin": [*full, *self._endpoints.closed_ids()]},
+        }
+        due = await self._deliveries.find(query).sort("due_at", ASCENDING).limit(LOOK).to_list(LOOK)
         DELIVERY_QUEUE_AGE.of().set(now - due[0]["due_at"] if due else 0)
         self._catch_up(due, full)
         chosen = self._choose(due)

@@ -15,7 +15,7 @@ from edurelay.mongo import ASCENDING, CollectionSpec, Index
 DELIVERIES: Final = CollectionSpec(
     "deliveries",
     indexes=(
-        Index((("due_at", ASCENDING),), partial={"due_at": {"$exists": True}}),
+        Index((("due_at", ASCENDING),), partial={"open": True}),
         Index((("endpoint", ASCENDING), ("status", ASCENDING), ("_id", ASCENDING)), partial={"open": True}),
     ),
 )

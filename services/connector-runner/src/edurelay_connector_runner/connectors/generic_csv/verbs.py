@@ -154,18 +154,17 @@ class GenericCsv(Connector):
         if self._config.export_path is None:
             raise ConfigurationError("config.exportPath is needed, the folder to which exports are written")
         shape = self._shape(stream)
+        siblings = [
+            other
+            for other in self._shapes.values()
+            if other is not shape and other.layout.entity_type is shape.layout.entity_type and other.layout.extra != "*"
+        ]
         try:
-            writer = RecordWriter(shape)
+            writer, *others = map(RecordWriter, (shape, *siblings))
         except Unwritable as error:
             raise Permanent(f"the stream {stream} cannot be exported: {error}") from error
-        kind = shape.layout.entity_type
-        siblings = [
-            RecordWriter(other)
-            for other in self._shapes.values()
-            if other is not shape and other.layout.entity_type is kind and other.layout.extra != "*"
-        ]
         folder = open_folder(self.context.files, self._config.export_path)
-        return Exporter(folder / (shape.layout.export_name or f"{stream}.csv"), writer, siblings)
+        return Exporter(folder / (shape.layout.export_name or f"{stream}.csv"), writer, others)
 
     def _check(self) -> CheckReport:
         problems: list[str] = []

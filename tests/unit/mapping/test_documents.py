@@ -22,7 +22,7 @@ def version(attributes: Document, *, moment: str = MOMENT, position: Position | 
 
 
 def created() -> Document:
-    return new_document(ADA, ADA.derived_id, version(ATTRIBUTES, position=Position(1, 2, 3)))
+    return new_document(ADA.home, ADA, ADA.derived_id, version(ATTRIBUTES, position=Position(1, 2, 3)))
 
 
 def event(document: Document) -> Event:
@@ -44,7 +44,7 @@ def test_a_new_record_is_told_of_as_created_with_the_documented_fields_at_the_to
 
 
 def test_a_documented_field_that_the_provider_does_not_have_is_null() -> None:
-    document = new_document(ADA, ADA.derived_id, version({"name": "Ada"}))
+    document = new_document(ADA.home, ADA, ADA.derived_id, version({"name": "Ada"}))
     assert orjson.loads(event(document).data)["email"] is None
 
 

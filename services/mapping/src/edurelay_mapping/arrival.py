@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from edurelay.events import ids
 from edurelay.messages.base import MalformedMessage
 from edurelay.messages.records import RecordBatch, Rejected, batch_id, decode
 from edurelay_mapping.changes import Outcome, Position
@@ -23,13 +24,14 @@ class Arrival:
     """A batch, and what has become of its records so far.
 
     `usable` holds the attributes by outside id, the last of several under one id; those before it count as
-    unchanged. `rejected` begins with what the runner rejected.
+    unchanged. `derived` holds the inside ids that follow. `rejected` begins with what the runner rejected.
     """
 
     batch: RecordBatch
     position: Position
     traceparent: str | None
     usable: dict[str, dict[str, Any]] = field(default_factory=dict)
+    derived: dict[str, str] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
     counts: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
 
@@ -82,6 +84,7 @@ def read(value: bytes | None, position: Position, traceparent: str | None) -> Ar
             if key in arrival.usable:
                 arrival.count(Outcome.UNCHANGED)
             arrival.usable[key] = record["attributes"]
+    arrival.derived = {key: ids.internal_id(*arrival.place, key) for key in arrival.usable}
     return arrival
 
 

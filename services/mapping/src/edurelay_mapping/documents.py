@@ -61,10 +61,10 @@ def new_mapping(identity: Identity, inside_id: str, moment: str, metadata: Docum
     }
 
 
-def new_document(identity: Identity, inside_id: str, version: Version) -> Document:
-    """Return the document of a record that was never seen before."""
+def new_document(home: str, identity: Identity, inside_id: str, version: Version) -> Document:
+    """Return the document of a record that was never seen before. `home` is the identity's own, computed before."""
     document = {
-        "_id": identity.home,
+        "_id": home,
         "tenant": identity.tenant,
         "connection_id": identity.connection_id,
         "entity_type": identity.entity_type,

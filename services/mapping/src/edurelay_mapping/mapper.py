@@ -27,6 +27,9 @@ from edurelay_mapping.unit import Item, homes, prepare
 #: the same changes. Well below the time after which a silent consumer loses its partitions.
 OVERTAKEN_SECONDS = 10.0
 
+#: How many documents one command replaces: a slow database has to answer before the driver gives up.
+UPDATES = 100
+
 #: What has to be known of a document to decide about a record.
 _ENOUGH = {"hash": 1, "version": 1, "epoch": 1, "position": 1, "earlier": 1, "home": 1}
 
@@ -107,7 +110,7 @@ class Mapper:
         if not new:
             return []
         await self._connections.remember({item.identity.connection for item in new})
-        documents = [new_document(item.identity, item.inside_id, item.version) for item in new]
+        documents = [new_document(item.home, item.identity, item.inside_id, item.version) for item in new]
         lost = {duplicate.index_in_list for duplicate in await insert_new(self._entities, documents)}
         for item, document in zip(new, documents, strict=True):
             item.document = document
@@ -125,8 +128,11 @@ class Mapper:
             assert item.stored is not None, "only what is stored can change"
             update, item.document = next_version(item.stored, item.version)
             updates.append(UpdateOne({"_id": item.home, "version": item.stored["version"]}, update))
-        result = await self._entities.bulk_write(updates, ordered=False)
-        return changed if result.matched_count < len(updates) else []
+        matched = 0
+        for start in range(0, len(updates), UPDATES):
+            result = await self._entities.bulk_write(updates[start : start + UPDATES], ordered=False)
+            matched += result.matched_count
+        return changed if matched < len(updates) else []
 
     async def _tell(self, items: Sequence[Item], is_ours: Callable[[], bool], *, late: bool) -> None:
         if not is_ours():

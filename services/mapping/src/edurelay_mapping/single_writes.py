@@ -82,7 +82,7 @@ class SingleWrites:
                 case Verdict.TAKEN:
                     raise MappingConflict("internal_id")
                 case Verdict.NEW:
-                    document = await self._insert(new_document(identity, inside_id, version))
+                    document = await self._insert(new_document(identity.home, identity, inside_id, version))
                 case Verdict.CHANGED:
                     assert stored is not None, "only what is stored can change"
                     document = await self._replace(stored, version)

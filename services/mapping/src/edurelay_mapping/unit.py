@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from edurelay.events import ids
 from edurelay.model import model_of
 from edurelay.mongo import Document
 from edurelay_mapping.arrival import Arrival
@@ -62,12 +61,12 @@ def units(arrivals: Sequence[Arrival]) -> Iterator[list[Arrival]]:
     seen: dict[tuple[str, str, str], set[str]] = {}
     count = 0
     for arrival in arrivals:
-        known = seen.get(arrival.place, set())
-        if unit and (count + len(arrival.usable) > RECORDS or not known.isdisjoint(arrival.usable)):
+        repeats = not seen.get(arrival.place, set()).isdisjoint(arrival.usable)
+        if unit and (repeats or count + len(arrival.usable) > RECORDS):
             yield unit
-            unit, seen, count, known = [], {}, 0, set()
+            unit, seen, count = [], {}, 0
         unit.append(arrival)
-        seen[arrival.place] = known | arrival.usable.keys()
+        seen.setdefault(arrival.place, set()).update(arrival.usable)
         count += len(arrival.usable)
     if unit:
         yield unit
@@ -91,7 +90,7 @@ def prepare(arrival: Arrival, assigned: Mapping[str, str]) -> list[Item]:
         except Unmappable as error:
             arrival.reject({"external_id": external_id, "attributes": attributes}, error.reason, error.field)
             continue
-        inside_id = ids.internal_id(tenant, connection, kind, external_id)
+        inside_id = arrival.derived[external_id]
         home = document_key(tenant, connection, kind, inside_id)
         identity = Identity(tenant, connection, kind, external_id)
         items.append(Item(arrival, identity, home, assigned.get(home, inside_id), version))
@@ -100,8 +99,4 @@ def prepare(arrival: Arrival, assigned: Mapping[str, str]) -> list[Item]:
 
 def homes(arrivals: Sequence[Arrival]) -> list[str]:
     """Return the keys of the documents that stand for the batches' records."""
-    return [
-        document_key(*arrival.place, ids.internal_id(*arrival.place, external_id))
-        for arrival in arrivals
-        for external_id in arrival.usable
-    ]
+    return [document_key(*arrival.place, inside_id) for arrival in arrivals for inside_id in arrival.derived.values()]

@@ -81,7 +81,7 @@ async def killed_at(around: Surroundings, told: RunTail, step: int, *, after: bo
 async def test_a_runner_killed_at_any_step_leaves_a_run_that_another_brings_to_the_same_end(
     around: Surroundings, told: RunTail, mapping: MappingStandIn, after: bool
 ) -> None:
-    steps = range(1, 33)
+    steps = range(1, 23)
     turns = asyncio.Semaphore(SIDE_BY_SIDE)
 
     async def in_turn(step: int) -> tuple[str, Run, bool]:

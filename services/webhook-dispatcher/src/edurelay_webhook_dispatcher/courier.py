@@ -113,9 +113,8 @@ class Courier:
 
     async def _attempt(self, endpoint: Endpoint, work: Work) -> float:
         await self._recorder.room()
-        now = time.monotonic()
-        DELIVERY_SECONDS.of("queue").observe(now - work.since)
-        work.since = now
+        work.begun = time.monotonic()
+        DELIVERY_SECONDS.of("queue").observe(work.begun - work.since)
         attempt = await self._sender.attempt(endpoint, work)
         DELIVERY_SECONDS.of("request").observe(attempt.seconds)
         state = self._judge(endpoint, work, attempt)

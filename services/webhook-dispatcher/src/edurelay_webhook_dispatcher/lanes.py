@@ -74,11 +74,11 @@ class Lane:
 
     def overdue(self, now: float) -> list[Work]:
         """Return what is under way for so long that the store should know of it."""
-        return [work for work in self.under_way if not work.recorded and now - work.since > PATIENCE]
+        return [work for work in self.under_way if not work.recorded and now - (work.begun or now) > PATIENCE]
 
     def spill(self, now: float) -> list[Work]:
         """Take out what waits for a slow endpoint beyond what it can do soon, in the order in which it came."""
-        oldest = max((now - work.since for work in self.under_way), default=0.0)
+        oldest = max((now - (work.begun or now) for work in self.under_way), default=0.0)
         mean = max(self._mean, oldest)
         if mean <= SLOW:
             return []

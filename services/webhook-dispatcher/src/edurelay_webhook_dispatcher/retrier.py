@@ -1,7 +1,7 @@
 """From the due-time index back to the lanes.
 
-A due delivery is claimed by moving its due time to the end of the claimer's lease: whoever claims first moves it,
-and a claimer that dies leaves a delivery that is due again when its lease is over.
+A due delivery is claimed by moving its due time to the end of the claimer's lease, compare-and-set on the number of
+its claims; a claimer that dies leaves a delivery that is due again when its lease is over.
 """
 
 from __future__ import annotations
@@ -114,8 +114,10 @@ class Retrier:
                 lane.behind = False
 
     async def _claim(self, document: Document, now: float) -> bool:
+        # Compared is a counter and not the due time, whose index would mislead the embedded store.
         result = await self._deliveries.update_one(
-            {"_id": document["_id"], "due_at": document["due_at"]}, {"$set": {"due_at": now + self._courier.lease}}
+            {"_id": document["_id"], "claims": document.get("claims")},
+            {"$set": {"due_at": now + self._courier.lease}, "$inc": {"claims": 1}},
         )
         return result.modified_count == 1
 

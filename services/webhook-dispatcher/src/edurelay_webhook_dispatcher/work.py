@@ -17,7 +17,7 @@ class Work:
     `attempts` are those made before, as they are stored, of which `forgiven` count no more since the delivery was
     redelivered. `recorded` is True where the store knows the delivery, or is about to; `claimed`
     where it was leased from the store; `settled` is called, once, when the store knows how it stands, so that the log
-    may forget it. `since` is the monotonic moment from which it waits, or is attempted.
+    may forget it. `since` is the monotonic moment from which it waits, `begun` that at which its attempt began.
     """
 
     key: DeliveryKey
@@ -30,6 +30,7 @@ class Work:
     forgiven: int = 0
     recorded: bool = False
     claimed: bool = False
+    begun: float | None = None
     settled: Callable[[], None] | None = None
 
     @property

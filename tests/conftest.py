@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from edurelay.kafka.admin import apply_topics
 
 from edurelay.events.ids import new_id
 from edurelay.events.topics import ALL
+from edurelay.kafka.admin import apply_topics
 from edurelay_cli.embedded.kafka import KafkaCluster
 from edurelay_cli.embedded.mongo import MongoServer
 

@@ -335,7 +335,7 @@ async def test_a_cancelled_request_ends_at_once(client: EgressClient, receiver: 
     receiver.script = raw(b"", close=False)
     asking = asyncio.create_task(get(client, receiver.url, timeout=60))
     async with asyncio.timeout(5):
-        while not receiver.requests:  # noqa: ASYNC110 - the receiver has no event for it
+        while not receiver.requests:
             await asyncio.sleep(0.001)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -346,7 +346,7 @@ async def test_other_requests_go_on_beside_a_slow_one(client: EgressClient, rece
     receiver.script = raw(b"", close=False)
     slow = asyncio.create_task(get(client, receiver.url, timeout=1))
     async with asyncio.timeout(5):
-        while not receiver.requests:  # noqa: ASYNC110 - the receiver has no event for it
+        while not receiver.requests:
             await asyncio.sleep(0.001)
     receiver.script = answer(b"ok")
     assert (await get(client, receiver.url)).body == b"ok"

@@ -85,7 +85,7 @@ async def test_the_command_announces_its_address_and_stops_when_told(tmp_path: P
     process = await asyncio.create_subprocess_exec(*command, "--announce", str(announced))
     try:
         async with asyncio.timeout(20):
-            while not announced.exists():  # noqa: ASYNC110 - a file has no event to wait for
+            while not announced.exists():
                 await asyncio.sleep(0.02)
         told = json.loads(announced.read_text())
         assert told["token"] == HUB

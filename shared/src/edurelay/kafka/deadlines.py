@@ -10,7 +10,6 @@ import asyncio
 from types import TracebackType
 from typing import Any
 
-
 #: How much of the time may be missing at the end, so that it is never exceeded.
 _GRAIN = 1 / 16
 

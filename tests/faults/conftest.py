@@ -1,0 +1,69 @@
+"""One stack that is hurt again and again, and for each test a tenant of its own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from random import Random
+
+import pytest
+import pytest_asyncio
+
+from conftest import JARS
+from edurelay_cli.stack import LocalStack, StackFolder, StackOptions
+from faults.school import School, write_school
+from faults.trial import Trial, on_trial
+
+#: The random moments follow from it; set it to see the same ones again.
+SEED = os.environ.get("EDURELAY_FAULTS_SEED") or secrets.token_hex(4)
+REPORT = pytest.StashKey[list[str]]()
+
+
+def stack_in(folder: Path, school: School, brokers: int = 1) -> LocalStack:
+    """Return a stack that tries deliveries again soon, so that the tests need not wait for long."""
+    home = StackFolder(folder)
+    home.jars = JARS
+    env = {
+        "EDURELAY_RETRY_SCHEDULE": "0,0.5,1,2,4,8,16",
+        "EDURELAY_ATTEMPT_SECONDS": "5",
+        "EDURELAY_FILE_ROOTS": str(school.folder),
+    }
+    return LocalStack(home, StackOptions(brokers=brokers, env=env))
+
+
+@pytest.fixture(scope="package")
+def school(tmp_path_factory: pytest.TempPathFactory) -> School:
+    """The files that all connections read."""
+    return write_school(tmp_path_factory.mktemp("files") / "school")
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory, school: School) -> AsyncIterator[LocalStack]:
+    """Edurelay on loopback, with one broker."""
+    async with stack_in(tmp_path_factory.mktemp("stack"), school) as running:
+        yield running
+
+
+Begin = Callable[[LocalStack], AbstractAsyncContextManager[Trial]]
+
+
+@pytest.fixture
+def begin(request: pytest.FixtureRequest, school: School) -> Begin:
+    """Begin a trial on a stack."""
+    name = request.node.name
+    report = request.config.stash.setdefault(REPORT, [])
+    report.append(f"{name}, seed {SEED}")
+    return lambda stack: on_trial(
+        stack, school, name, Random(f"{SEED}/{name}"), lambda line: report.append(f"  {line}")
+    )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was done when, and what came twice."""
+    report = config.stash.get(REPORT, [])
+    if report:
+        terminalreporter.section("faults")
+        terminalreporter.write_line("\n".join(report))

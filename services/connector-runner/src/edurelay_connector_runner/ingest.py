@@ -76,9 +76,9 @@ class Ingest:
 
     async def _read(self, opened: Opened, webhook: InboundWebhook) -> list[_Told]:
         connector = opened.connector
-        declared = {stream.name: stream for stream in connector.streams()}
         told = []
         try:
+            declared = opened.streams()
             for change in _merged(connector.parse_webhook(webhook.headers, webhook.body)):
                 if change.stream not in declared:
                     raise BadRecord(f"the connection has no stream {change.stream}")

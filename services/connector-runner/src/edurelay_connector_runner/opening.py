@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from edurelay_connector_runner.sdk import (
     Files,
     HttpClient,
     RateLimit,
+    Stream,
 )
 from edurelay_connector_runner.sdk.registry import Registry
 
@@ -29,6 +31,8 @@ log = get_logger(__name__)
 
 #: Shorter values are no secrets, and leaving them out would make every text unreadable.
 SHORTEST_SECRET = 4
+#: Seconds that a connector may take to close.
+CLOSE_SECONDS = 5.0
 
 
 class ConnectionTable(Protocol):
@@ -50,6 +54,15 @@ class Opened:
     connection: Connection
     secrets: tuple[str, ...]
     patience: Patience
+
+    def streams(self) -> dict[str, Stream]:
+        """Return the streams of the connection by name, in the connector's order. Raises `ConnectorError`."""
+        try:
+            return {stream.name: stream for stream in self.connector.streams()}
+        # A connector's own code over a tenant's config: its error is shown as cautiously as any.
+        except Exception as error:
+            kind = ConfigurationError if isinstance(error, ConfigurationError) else ConnectorError
+            raise kind(self.judge(error, 1).reason) from None
 
     def judge(self, error: Exception, attempts: int) -> Decision:
         """Return what happens after an error of the connector; one that nobody expected is logged."""
@@ -119,7 +132,8 @@ class Opening:
 
 async def _close(connector: Connector, connection: Connection) -> None:
     try:
-        await connector.close()
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await connector.close()
     # The work is done or has failed with a better reason; a connector that cannot close must not change that.
     except Exception as error:
         log.warning(

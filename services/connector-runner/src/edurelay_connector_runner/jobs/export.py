@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from edurelay.messages.runs import RunStatus
 from edurelay.model import model_of
-from edurelay_connector_runner.jobs.selection import selected
+from edurelay_connector_runner.jobs.selection import GONE, selected
 from edurelay_connector_runner.mapping import Mapping, MappingUnavailable, StoredEntity
 from edurelay_connector_runner.opening import Opened, Opening
 from edurelay_connector_runner.records import storable
@@ -37,13 +38,17 @@ class Export:
         try:
             run.go_on()
             async with self._opening.open(state.command.tenant, state.command.connection_id) as opened:
-                declared = {stream.name: stream for stream in opened.connector.streams()}
+                declared = opened.streams()
                 if state.streams is None:
-                    state.plan(selected(opened.connector.streams(), state.command, opened.connection))
+                    state.plan(selected(list(declared.values()), state.command, opened.connection))
                     await run.checkpoint()
                 for stream in state.unread():
-                    if not stream.status.terminal:
+                    if stream.status.terminal:
+                        continue  # It ended with the whole run while its siblings were being pushed.
+                    if stream.name in declared:
                         await self._push(run, opened, declared[stream.name], stream)
+                    else:
+                        stream.end(RunStatus.FAILED, ConnectorError.code, GONE)
         except Cancelled:
             for stream in state.unread():
                 stream.end(RunStatus.CANCELLED)
@@ -55,8 +60,8 @@ class Export:
     async def _push(self, run: ActiveRun, opened: Opened, declared: Stream, stream: StreamState) -> None:
         stream.status = RunStatus.RUNNING
         try:
-            pushing = opened.connector.push(stream.name, self._records(run, declared))
-            report = await run.unless_stopped(pushing)
+            async with aclosing(self._records(run, declared)) as records:
+                report = await run.unless_stopped(opened.connector.push(stream.name, records))
         except Interruption:
             raise
         # What is left is the connector's own, or a mapping service that is away.
@@ -75,7 +80,7 @@ class Export:
         await run.checkpoint()
         run.go_on()
 
-    async def _records(self, run: ActiveRun, stream: Stream) -> AsyncIterator[OutboundRecord]:
+    async def _records(self, run: ActiveRun, stream: Stream) -> AsyncGenerator[OutboundRecord, None]:
         command, cursor = run.state.command, None
         while True:
             page = await self._mapping.entities(command.tenant, stream.entity_type, command.connection_id, cursor)

@@ -74,7 +74,7 @@ class Reprocess:
 
     async def _try(self, run: ActiveRun, opened: Opened, records: list[RejectedRecord]) -> list[str]:
         """Convert and send records again; return the ids of those that could be tried."""
-        declared = {stream.name: stream for stream in opened.connector.streams()}
+        declared = opened.streams()
         by_stream: dict[str, list[RejectedRecord]] = defaultdict(list)
         for record in records:
             if record.raw is not None and record.stream in declared:

@@ -8,6 +8,9 @@ from edurelay.messages.commands import Command
 from edurelay.messages.connections import Connection
 from edurelay_connector_runner.sdk import ConfigurationError, Stream
 
+#: Why a stream fails that a run was to read, and that a change of the connection has taken away since.
+GONE = "the connection has this stream no longer"
+
 
 def selected(streams: Sequence[Stream], command: Command, connection: Connection) -> list[Stream]:
     """Return the streams that the command asks for, or else the connection, or else all of them; each behind those

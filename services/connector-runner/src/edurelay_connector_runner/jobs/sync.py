@@ -6,14 +6,14 @@ in between reads the page again, which the mapping service recognises record by 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
 import orjson
 
 from edurelay.messages.runs import RunStatus
 from edurelay.runtime import metrics
-from edurelay_connector_runner.jobs.selection import selected
+from edurelay_connector_runner.jobs.selection import GONE, selected
 from edurelay_connector_runner.jobs.settlement import Settlement
 from edurelay_connector_runner.opening import Opened, Opening
 from edurelay_connector_runner.records.conversion import convert_page
@@ -67,26 +67,26 @@ class Sync:
                 self._opening.open(state.command.tenant, state.command.connection_id) as opened,
                 self._settlement.watched(run),
             ):
-                declared = {stream.name: stream for stream in opened.connector.streams()}
+                declared = opened.streams()
                 if state.streams is None:
-                    await self._plan(run, opened)
+                    await self._plan(run, opened, list(declared.values()))
                 for stream in state.unread():
                     if stream.status.terminal:
                         continue  # It ended with the whole run while its siblings were being read.
                     if stream.name in declared:
                         await self._read(run, opened, declared[stream.name], stream)
                     else:
-                        stream.end(RunStatus.FAILED, ConnectorError.code, "the connection has this stream no longer")
+                        stream.end(RunStatus.FAILED, ConnectorError.code, GONE)
         except ConnectorError as error:
             state.fail(error.code, str(error))
 
-    async def _plan(self, run: ActiveRun, opened: Opened) -> None:
+    async def _plan(self, run: ActiveRun, opened: Opened, declared: Sequence[Stream]) -> None:
         command = run.state.command
-        streams = selected(opened.connector.streams(), command, opened.connection)
+        streams = selected(declared, command, opened.connection)
         run.state.plan(streams)
         if Capability.INCREMENTAL in opened.connector.manifest.capabilities and not command.full:
-            for declared, stream in zip(streams, run.state.streams or (), strict=True):
-                if declared.cursor is not None:
+            for chosen, stream in zip(streams, run.state.streams or (), strict=True):
+                if chosen.cursor is not None:
                     stream.cursor = await self._store.last_cursor(command.connection_id, stream.name)
         await run.checkpoint()
 

@@ -16,7 +16,7 @@ from edurelay.events.envelope import Message
 from edurelay.events.topics import ALL
 from edurelay.kafka.admin import apply_topics
 from edurelay.kafka.producer import Producer
-from edurelay.messages.connections import Connection
+from edurelay.messages.connections import Connection, ConnectionStatus
 from edurelay.mongo import Collection, Database
 from edurelay.mongo.outbox import Outbox
 from edurelay_cli.embedded.kafka import KafkaCluster
@@ -178,11 +178,12 @@ async def test_a_deleted_document_stays_until_the_topic_shows_its_tombstone(worl
 
 
 async def test_a_topic_that_differs_from_the_documents_is_mended(world: World, part: Part) -> None:
-    same, behind, lost, deleted = [await part.insert() for _ in range(4)]
-    await part.store.of("t").change(deleted, {"deleted_at": "2026-01-02T00:00:00.000Z"})
+    same, behind, lost, deleted, gone = [await part.insert() for _ in range(5)]
+    for connection in (deleted, gone):
+        await part.store.of("t").change(connection, {"deleted_at": "2026-01-02T00:00:00.000Z"})
     changed = await part.store.of("t").change(behind, {"name": "newer"})
     assert changed is not None
-    for connection in (same, behind, lost, deleted):
+    for connection in (same, behind, lost, deleted, gone):
         await part.publication.flush(connection.id)
     # An older state came late and lies last, one state is not there at all, and a deletion was overtaken.
     part.versions |= {same.id: 1, behind.id: 1, deleted.id: 1}
@@ -194,6 +195,21 @@ async def test_a_topic_that_differs_from_the_documents_is_mended(world: World, p
     assert Connection.decode(last.value or b"").name == "newer"
     assert len(await world.messages(topics.CONNECTIONS, lost.id)) == 2
     assert (await world.messages(topics.CONNECTIONS, deleted.id))[-1].value is None
+
+
+async def test_a_change_that_ends_a_run_does_not_end_the_next_one(part: Part) -> None:
+    connections = part.store.of("t")
+    seen = await connections.claim(await part.insert(), "run_1", Message(topics.COMMANDS.name, b"k", b"{}"))
+    assert seen is not None
+    freed = await connections.release(seen, {})
+    assert freed is not None
+    assert await connections.claim(freed, "run_2", Message(topics.COMMANDS.name, b"k", b"{}")) is not None
+
+    assert await connections.change(seen, {"status": ConnectionStatus.ERROR, "active_run": None}) is None
+    assert await connections.release(seen, {}) is None
+    found = await connections.get(seen.id)
+    assert found is not None
+    assert found.active_run == "run_2"
 
 
 async def test_a_restart_finishes_what_the_process_before_left(

@@ -12,6 +12,7 @@ from integration.gateway.world import ADMIN_TOKEN, INTERNAL_TOKEN, Caller, World
 
 
 async def test_a_tenant_has_a_uuid_and_a_name(world: World) -> None:
+    await world.tenant("Southbank")
     told = await world.admin("POST", "/v1/tenants", {"name": "Northfield"})
     assert told.status == 201
     assert str(uuid.UUID(told.body["id"])) == told.body["id"]

@@ -1,4 +1,4 @@
-"""One whole stack for all end-to-end tests; each test has endpoints and connections of its own."""
+"""One whole stack for all end-to-end tests; each test has tenants of its own."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ async def stack(tmp_path_factory: pytest.TempPathFactory, files: Path) -> AsyncI
         yield running
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest.fixture
 async def client(stack: LocalStack) -> AsyncIterator[Client]:
-    """The first tenant."""
-    async with Client(stack.gateway_url, stack.tenants[0]["api_key"]) as first:
+    """A tenant."""
+    async with Client(stack.gateway_url, (await stack.new_tenant("A school"))["api_key"]) as first:
         yield first
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest.fixture
 async def other_client(stack: LocalStack) -> AsyncIterator[Client]:
-    """The second tenant."""
-    async with Client(stack.gateway_url, stack.tenants[1]["api_key"]) as second:
+    """Another tenant."""
+    async with Client(stack.gateway_url, (await stack.new_tenant("Another school"))["api_key"]) as second:
         yield second
 
 

@@ -82,7 +82,7 @@ async def test_a_bad_line_is_rejected_with_its_place_and_can_be_tried_again(
                 "files": "people.csv",
                 "entity_type": "student",
                 "key": ["id"],
-                "fields": {"name": "name", "extra:age": {"from": "age", "type": "integer"}},
+                "fields": {"name": "name", "extra:age": {"column": "age", "type": "integer"}},
             }
         }
     }
@@ -105,7 +105,7 @@ async def test_a_bad_line_is_rejected_with_its_place_and_can_be_tried_again(
 
 
 async def test_the_documented_face_does_the_same(stack: LocalStack, school: Moodle) -> None:
-    tenant = stack.tenants[0]
+    tenant = await stack.new_tenant("A school")
     headers = {"Authorization": f"Bearer {tenant['api_key']}"}
     async with aiohttp.ClientSession(stack.gateway_url, headers=headers) as session:
         body = {

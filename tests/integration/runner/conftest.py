@@ -39,9 +39,15 @@ async def producer(kafka_bootstrap: str) -> AsyncIterator[Producer]:
 
 
 @pytest.fixture
-async def mapping(kafka_bootstrap: str) -> AsyncIterator[MappingStandIn]:
+def tenant() -> str:
+    """A tenant that no other test has."""
+    return new_uuid()
+
+
+@pytest.fixture
+async def mapping(kafka_bootstrap: str, tenant: str) -> AsyncIterator[MappingStandIn]:
     """The mapping service."""
-    stand_in = MappingStandIn()
+    stand_in = MappingStandIn(tenant)
     async with Tail(kafka_bootstrap, RECORDS, stand_in.receive) as tail:
         following = asyncio.create_task(tail.run())
         yield stand_in
@@ -82,8 +88,9 @@ async def stage(
     mapping_url: str,
     producer: Producer,
     told: RunTail,
+    tenant: str,
 ) -> AsyncIterator[Stage]:
     """Where runners are started and asked to run something."""
-    stage = Stage(kafka_bootstrap, mongo_uri, database_name, mapping_url, producer, told, tenant=new_uuid())
+    stage = Stage(kafka_bootstrap, mongo_uri, database_name, mapping_url, producer, told, tenant)
     yield stage
     await stage.close()

@@ -59,8 +59,13 @@ class Entity:
 
 @dataclass
 class MappingStandIn:
-    """Entities by (tenant, connection, type, external id), and the outcome of each batch."""
+    """Entities by (tenant, connection, type, external id), and the outcome of each batch.
 
+    The topic is shared with other tests, of which something may still be under way: only one tenant's batches are
+    taken.
+    """
+
+    tenant: str
     entities: dict[tuple[str, str, str, str], Entity] = field(default_factory=dict)
     outcomes: dict[str, tuple[RecordBatch, Counter[str]]] = field(default_factory=dict)
     rejected: list[dict[str, Any]] = field(default_factory=list)
@@ -73,6 +78,8 @@ class MappingStandIn:
     def receive(self, received: Received) -> None:
         """Take one message of the records topic."""
         batch = decode(received.value or b"")
+        if batch["tenant"] != self.tenant:
+            return
         if self.holding:
             self.held.append(batch)
         else:

@@ -90,6 +90,7 @@ class Mortal:
 class Surroundings:
     """What runners without a service around them share."""
 
+    tenant: str
     database: Database
     producer: Producer
     http: InternalClient

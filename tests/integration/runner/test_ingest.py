@@ -22,10 +22,15 @@ def school() -> Provider:
 
 
 @pytest.fixture
-async def dead_letters(kafka_bootstrap: str) -> AsyncIterator[asyncio.Queue[Received]]:
-    """The webhooks that could not be used."""
+async def dead_letters(kafka_bootstrap: str, stage: Stage) -> AsyncIterator[asyncio.Queue[Received]]:
+    """The webhooks of this test's tenant that could not be used."""
     queue: asyncio.Queue[Received] = asyncio.Queue()
-    async with Tail(kafka_bootstrap, INGEST.dlq, queue.put_nowait) as tail:
+
+    def receive(letter: Received) -> None:
+        if letter.header("tenant") == stage.tenant:
+            queue.put_nowait(letter)
+
+    async with Tail(kafka_bootstrap, INGEST.dlq, receive) as tail:
         following = asyncio.create_task(tail.run())
         yield queue
         following.cancel()

@@ -20,7 +20,7 @@ async def test_what_takes_too_long_ends_with_a_timeout() -> None:
     began = loop.time()
     with pytest.raises(TimeoutError, match=r"0\.08 s"), deadlines.start():
         await asyncio.Event().wait()
-    assert loop.time() - began < 1
+    assert loop.time() - began < 30
 
 
 async def test_each_wait_has_its_own_deadline() -> None:

@@ -174,25 +174,25 @@ class LocalStack:
     async def _ensure_tenants(self) -> list[dict[str, str]]:
         """Return two tenants with a working key each: those of an earlier start where they still exist."""
         known = {tenant["name"]: tenant for tenant in self.folder.tenants()}
-        headers = {"Authorization": f"Bearer {self.admin_token}"}
-        async with aiohttp.ClientSession(self.gateway_url, headers=headers) as session:
-            tenants = [known.get(name) or await self._new_tenant(session, name) for name in TENANTS]
+        tenants = [known.get(name) or await self.new_tenant(name) for name in TENANTS]
+        async with aiohttp.ClientSession(self.gateway_url) as session:
             for tenant in tenants:
                 async with session.get(
                     "/v1/endpoints", headers={"Authorization": f"Bearer {tenant['api_key']}"}
                 ) as answer:
                     if answer.status == 401:
-                        tenant.update(await self._new_tenant(session, tenant["name"]))
+                        tenant.update(await self.new_tenant(tenant["name"]))
         self.folder.keep_tenants(tenants)
         return tenants
 
-    async def _new_tenant(self, session: aiohttp.ClientSession, name: str) -> dict[str, str]:
-        async with session.post("/v1/tenants", json={"name": name}, raise_for_status=True) as answer:
-            tenant = await answer.json()
-        async with session.post(
-            f"/v1/tenants/{tenant['id']}/keys", json={"name": "local stack"}, raise_for_status=True
-        ) as answer:
-            key = await answer.json()
+    async def new_tenant(self, name: str) -> dict[str, str]:
+        """Return the `id`, `name` and `api_key` of a tenant that did not exist before."""
+        headers = {"Authorization": f"Bearer {self.admin_token}"}
+        async with aiohttp.ClientSession(self.gateway_url, headers=headers, raise_for_status=True) as session:
+            async with session.post("/v1/tenants", json={"name": name}) as answer:
+                tenant = await answer.json()
+            async with session.post(f"/v1/tenants/{tenant['id']}/keys", json={"name": "local stack"}) as answer:
+                key = await answer.json()
         return {"id": tenant["id"], "name": name, "api_key": key["api_key"]}
 
     def _describe(self) -> None:

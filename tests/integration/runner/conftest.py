@@ -11,13 +11,14 @@ import structlog
 from pydantic import SecretStr
 
 from edurelay.events.ids import new_uuid
-from edurelay.events.topics import RECORDS, RUNS
+from edurelay.events.topics import COMMANDS, INGEST, RECORDS, RUNS
 from edurelay.kafka.producer import Producer
 from edurelay.kafka.tail import Tail
 from edurelay.runtime.health import Readiness
 from edurelay.web.application import build_application
 from edurelay.web.auth import InternalOnly
 from edurelay.web.server import serve
+from integration.kafka.recording import commit_ends
 from integration.runner.mapping_stand_in import MappingStandIn
 from integration.runner.service import TOKEN, RunTail, Stage
 
@@ -29,6 +30,13 @@ def short_tracebacks() -> Iterator[None]:
     structlog.configure(processors=[structlog.processors.add_log_level, renderer])
     yield
     structlog.reset_defaults()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)
+async def none_of_the_past(kafka_bootstrap: str) -> None:
+    """Leave what earlier tests ordered: a runner would work through it first, and at its stop wait for it."""
+    await commit_ends(kafka_bootstrap, "connector-runner", COMMANDS)
+    await commit_ends(kafka_bootstrap, "connector-runner-ingest", INGEST)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -12,22 +12,36 @@ from rich.table import Table
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """A stage beside its bare loop: what each did a second, round by round."""
+class Round:
+    """What was done a second, and the milliseconds of CPU that the doing process spent on each."""
 
-    ours: Sequence[float]
-    bare: Sequence[float]
+    rate: float
+    cpu_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A stage beside its bare loop, round by round."""
+
+    ours: Sequence[Round]
+    bare: Sequence[Round]
 
     @property
     def document(self) -> dict[str, float]:
         """Return the medians and their ratio."""
-        ours, bare = median(self.ours), median(self.bare)
+        ours, bare = (median(each.rate for each in rounds) for rounds in (self.ours, self.bare))
         return {"rate": round(ours, 1), "bare": round(bare, 1), "ratio": round(ours / bare, 3)}
 
     @property
     def spread(self) -> str:
         """Return the lowest and the highest round, ours and bare."""
-        return " / ".join(f"{min(rounds):,.0f}–{max(rounds):,.0f}" for rounds in (self.ours, self.bare))
+        rates = [[each.rate for each in rounds] for rounds in (self.ours, self.bare)]
+        return " / ".join(f"{min(each):,.0f}–{max(each):,.0f}" for each in rates)
+
+    @property
+    def cpu(self) -> str:
+        """Return the milliseconds of CPU, ours and bare: a busy machine spoils them less than it spoils the rates."""
+        return " / ".join(f"{median(each.cpu_ms for each in rounds):.2f}" for rounds in (self.ours, self.bare))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +98,11 @@ class Figures:
             self._show_memory(console, self.memory_mb)
 
     def _show_rates(self, console: Console) -> None:
-        table = _table("", "a second", "bare loop", "ratio", "rounds, ours / bare")
+        table = _table("", "a second", "bare loop", "ratio", "slowest–fastest, ours / bare", "CPU ms each")
         for name, rate in self.rates.items():
             figures = rate.document
-            table.add_row(
-                name, f"{figures['rate']:,.0f}", f"{figures['bare']:,.0f}", f"{figures['ratio']:.2f}", rate.spread
-            )
+            medians = f"{figures['rate']:,.0f}", f"{figures['bare']:,.0f}", f"{figures['ratio']:.2f}"
+            table.add_row(name, *medians, rate.spread, rate.cpu)
         console.print(table)
 
     def _show_system(self, console: Console, system: System) -> None:

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 
 import psutil
 
+from edurelay_cli.embedded.process import Process
+
 #: How often memory is looked at, in seconds.
 SAMPLED_EVERY = 0.1
 
@@ -28,6 +30,12 @@ def cpu_seconds(pids: Mapping[str, int]) -> dict[str, float]:
     """Return the seconds of CPU that each process has used since its start, in user and system mode."""
     times = {name: psutil.Process(pid).cpu_times() for name, pid in pids.items()}
     return {name: each.user + each.system for name, each in times.items()}
+
+
+def cpu_of(process: Process) -> float:
+    """Return the seconds of CPU of one process that runs."""
+    assert process.pid is not None, f"{process.name} does not run"
+    return cpu_seconds({process.name: process.pid})[process.name]
 
 
 @asynccontextmanager

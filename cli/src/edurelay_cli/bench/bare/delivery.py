@@ -1,5 +1,5 @@
 """`python -m edurelay_cli.bench.bare.delivery URL COUNT CONCURRENCY`: signs and posts that often, and prints the Unix
-time at which it began."""
+time at which it began, and the seconds of CPU that it took."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edurelay.security.signatures import new_secret, standard_headers
 from edurelay_cli.bench.events import delivered_body
 
 
-async def _deliver(url: str, count: int, concurrency: int) -> float:
+async def _deliver(url: str, count: int, concurrency: int) -> tuple[float, float]:
     secret, body = new_secret(), delivered_body()
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
@@ -34,10 +34,10 @@ async def _deliver(url: str, count: int, concurrency: int) -> float:
 
         # The service has its connections open from the rounds before.
         await asyncio.gather(*(work(1) for _ in range(concurrency)))
-        began = time.time()
+        began, used = time.time(), time.process_time()
         await asyncio.gather(*(work(len(range(start, count, concurrency))) for start in range(concurrency)))
-        return began
+        return began, time.process_time() - used
 
 
 if __name__ == "__main__":
-    print(uvloop.run(_deliver(sys.argv[1], *map(int, sys.argv[2:]))))
+    print(*uvloop.run(_deliver(sys.argv[1], *map(int, sys.argv[2:]))))

@@ -6,11 +6,12 @@ from itertools import repeat
 
 from edurelay_cli.bench.driver import closed_loop, post
 from edurelay_cli.bench.events import published_body
-from edurelay_cli.bench.figures import Rate
+from edurelay_cli.bench.figures import Rate, Round
 from edurelay_cli.bench.ground import Ground
 from edurelay_cli.bench.sizes import PUBLISHERS
 from edurelay_cli.bench.topics import BARE_EVENTS
-from edurelay_cli.embedded.process import free_port
+from edurelay_cli.bench.usage import cpu_of
+from edurelay_cli.embedded.process import Process, free_port
 
 _SECONDS = 120.0
 
@@ -25,21 +26,23 @@ async def measure(ground: Ground) -> Rate:
         url, bare_url = f"{ground.stack.gateway_url}/v1/events", f"http://127.0.0.1:{port}/"
         body = published_body()
         request, bare_request = post(url, body, ground.authorization), post(bare_url, body)
+        own = ground.stack.process("gateway")
         ours, bares = [], []
         with ground.only("gateway"):
-            for target, bytes_sent in ((bare_url, bare_request), (url, request)):
-                await _rate(target, bytes_sent, ground.sizes.warm_up)
+            await _round(bare, bare_url, bare_request, ground.sizes.warm_up)
+            await _round(own, url, request, ground.sizes.warm_up)
             for _ in range(ground.sizes.rounds):
-                bares.append(await _rate(bare_url, bare_request, ground.sizes.published))
-                ours.append(await _rate(url, request, ground.sizes.published))
+                bares.append(await _round(bare, bare_url, bare_request, ground.sizes.published))
+                ours.append(await _round(own, url, request, ground.sizes.published))
     finally:
         await bare.stop()
     await ground.settled()
     return Rate(ours, bares)
 
 
-async def _rate(url: str, request: bytes, count: int) -> float:
+async def _round(process: Process, url: str, request: bytes, count: int) -> Round:
+    used = cpu_of(process)
     answered, seconds = await closed_loop(
         url, repeat(request, count), concurrency=PUBLISHERS, expected=b"202", seconds=_SECONDS
     )
-    return answered / seconds
+    return Round(answered / seconds, 1000 * (cpu_of(process) - used) / answered)

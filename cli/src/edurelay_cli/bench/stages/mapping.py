@@ -9,10 +9,11 @@ import time
 from dataclasses import dataclass, replace
 
 from edurelay.events.topics import EVENTS, RECORDS, Topic
-from edurelay_cli.bench.figures import Rate
+from edurelay_cli.bench.figures import Rate, Round
 from edurelay_cli.bench.ground import Ground, still
 from edurelay_cli.bench.records import batches
 from edurelay_cli.bench.topics import BARE_EVENTS, BARE_RECORDS
+from edurelay_cli.bench.usage import cpu_of
 from edurelay_cli.embedded.process import Process
 
 _SECONDS = 120.0
@@ -40,17 +41,17 @@ async def measure(ground: Ground) -> Rate:
     try:
         with ground.only("mapping"):
             for side in (bare, own):
-                await _rate(ground, side, ground.sizes.warm_up)
+                await _round(ground, side, ground.sizes.warm_up)
             for _ in range(ground.sizes.rounds):
-                bares.append(await _rate(ground, bare, ground.sizes.mapped))
-                ours.append(await _rate(ground, own, ground.sizes.mapped))
+                bares.append(await _round(ground, bare, ground.sizes.mapped))
+                ours.append(await _round(ground, own, ground.sizes.mapped))
     finally:
         await bare.process.stop()
     await ground.settled()
     return Rate(ours, bares)
 
 
-async def _rate(ground: Ground, side: _Side, count: int) -> float:
+async def _round(ground: Ground, side: _Side, count: int) -> Round:
     expected = count + await ground.offsets.written(side.events)
 
     async def told() -> bool:
@@ -59,6 +60,7 @@ async def _rate(ground: Ground, side: _Side, count: int) -> float:
     with still(side.process):
         waiting = [replace(message, topic=side.records.name) for message in batches(ground.other_tenant, count)]
         await ground.producer.send_all(waiting)
-    began = time.perf_counter()
+    began, used = time.perf_counter(), cpu_of(side.process)
     await ground.until(f"the events of {count:,} records were in {side.events.name}", told, _SECONDS)
-    return count / (time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return Round(count / seconds, 1000 * (cpu_of(side.process) - used) / count)

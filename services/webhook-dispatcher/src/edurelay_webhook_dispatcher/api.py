@@ -15,7 +15,7 @@ from edurelay.events.envelope import Event, now
 from edurelay.events.ids import new_event_id
 from edurelay.events.topics import EVENTS as EVENTS_TOPIC
 from edurelay.kafka.log import LogReader
-from edurelay.mongo import Collection, Document
+from edurelay.mongo import Document
 from edurelay.web.operation import Answer, Call, operation
 from edurelay.web.paging import PageQuery, decode_cursor, encode_cursor
 from edurelay.web.problems import Problem
@@ -27,6 +27,7 @@ from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.replays import Replays, pending_delivery
 from edurelay_webhook_dispatcher.repository import Repository
 from edurelay_webhook_dispatcher.retrier import Retrier
+from edurelay_webhook_dispatcher.store import Store
 
 ROOT = "/internal/tenants/{tenant}"
 
@@ -69,15 +70,13 @@ class Api:
 
     def __init__(
         self,
-        events: Collection,
-        deliveries: Collection,
+        store: Store,
         endpoints: Endpoints,
         retrier: Retrier,
         replays: Replays,
         log: LogReader,
     ) -> None:
-        self._events = events
-        self._deliveries = deliveries
+        self._store = store
         self._endpoints = endpoints
         self._retrier = retrier
         self._replays = replays
@@ -270,12 +269,12 @@ class Api:
         )
         key = DeliveryKey(endpoint.tenant, endpoint.id, int(time.time() * 1000), f"t{secrets.token_hex(6)}")
         document = pending_delivery(key, event)
-        await self._deliveries.insert_one(document)
+        await self._store.add_pending([document])
         self._retrier.wake()
         return Answer(202, views.DeliveryView.of(document))
 
     def _repository(self, path: Mapping[str, str]) -> Repository:
-        return Repository(self._events, self._deliveries, path["tenant"])
+        return Repository(self._store, path["tenant"])
 
     def _endpoint(self, path: Mapping[str, str]) -> Endpoint:
         endpoint = self._endpoints.get(path["id"])

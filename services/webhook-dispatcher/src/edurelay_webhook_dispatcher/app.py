@@ -57,7 +57,8 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     await verify_topics(settings.kafka, topics.ALL)
     connecting = await Database.connect(settings.mongo, settings.mongo_database, collections=store.ALL)
     database = await lifetime.enter("the database", connecting)
-    events, deliveries = database[store.EVENTS], database[store.DELIVERIES]
+    kept = store.Store.of(database)
+    lease = settings.attempt_seconds + CLAIM_SECONDS
     producer = await lifetime.enter("the producer", Producer(settings.kafka, client_id=NAME))
     log = await lifetime.enter("the log reader", LogReader(settings.kafka))
     client = EgressClient(
@@ -76,24 +77,24 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     notices = Notices(await lifetime.enter("the gateway's client", gateway), endpoints)
     lifetime.spawn("notices to the gateway", notices.run())
 
-    recorder = Recorder(events, deliveries, producer)
+    recorder = Recorder(kept, producer, lease=lease)
     lifetime.spawn("the recorder", recorder.run())
     courier = Courier(
         sender,
         recorder,
         schedule=settings.schedule,
-        lease=settings.attempt_seconds + CLAIM_SECONDS,
+        lease=lease,
         gone=notices.gone,
     )
     endpoints.closed = courier.forget
     lifetime.spawn("the courier", courier.run())
     await lifetime.enter("attempts under way", _finished_at_the_end(courier, settings.drain_seconds / 2))
-    retrier = Retrier(deliveries, endpoints, courier, recorder)
+    retrier = Retrier(kept, endpoints, courier, recorder)
     lifetime.spawn("the retrier", retrier.run())
-    replays = Replays(database[store.REPLAYS], deliveries, Leases(database[store.LEASES]), log, retrier.wake)
+    replays = Replays(database[store.REPLAYS], kept, Leases(database[store.LEASES]), log, retrier.wake)
     lifetime.spawn("replays", replays.run())
 
-    intake = Intake(endpoints, courier, recorder, DeadLetters(producer), events=events, deliveries=deliveries)
+    intake = Intake(endpoints, courier, recorder, DeadLetters(producer), kept)
     consumer = Consumer(
         settings.kafka,
         group=NAME,
@@ -111,7 +112,7 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     readiness.add("kafka", producer.ping)
     readiness.add("mongo", database.ping)
     application = build_application(
-        [Api(events, deliveries, endpoints, retrier, replays, log)],
+        [Api(kept, endpoints, retrier, replays, log)],
         authenticate=InternalOnly(settings.internal_token),
         title="Edurelay webhook-dispatcher, internal",
         version="1",

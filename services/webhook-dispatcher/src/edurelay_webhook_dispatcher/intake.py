@@ -14,13 +14,14 @@ from edurelay.events.envelope import Event, MalformedEvent
 from edurelay.events.ids import OWN_EVENT_ID, event_key
 from edurelay.kafka.dead_letters import DeadLetters
 from edurelay.kafka.handler import Assignment, Batch, Received
-from edurelay.mongo import Collection, Document
+from edurelay.mongo import Document
 from edurelay_webhook_dispatcher.body import body_of
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.keys import DeliveryKey, event_origin
 from edurelay_webhook_dispatcher.recorder import Recorder
+from edurelay_webhook_dispatcher.store import Store, given_key
 from edurelay_webhook_dispatcher.work import Countdown, Work
 
 
@@ -52,16 +53,13 @@ class Intake:
         courier: Courier,
         recorder: Recorder,
         dead_letters: DeadLetters,
-        *,
-        events: Collection,
-        deliveries: Collection,
+        store: Store,
     ) -> None:
         self._endpoints = endpoints
         self._courier = courier
         self._recorder = recorder
         self._dead_letters = dead_letters
-        self._events = events
-        self._deliveries = deliveries
+        self._store = store
         #: Up to where a partition may have been read by somebody before us.
         self._known_until: dict[int, int] = {}
         #: Events that were met and are not in the index yet, by tenant and id.
@@ -138,17 +136,15 @@ class Intake:
         """Return what the index knows of these events, by tenant and id."""
         found: dict[tuple[str, str], Document] = {}
         fields = {"given_id": 1, "partition": 1, "offset": 1, "to": 1}
-        own = [a.event for a in arrivals if OWN_EVENT_ID.fullmatch(a.event.id)]
-        given = [a.event for a in arrivals if not OWN_EVENT_ID.fullmatch(a.event.id)]
-        if own:
-            ids = [f"{event.tenant}/{event.id}" for event in own]
-            async for entry in self._events.find({"_id": {"$in": ids}}, fields):
-                tenant, _, event_id = entry["_id"].partition("/")
-                found[tenant, event_id] = entry
-        for tenant in {event.tenant for event in given}:
-            ids = [event.id for event in given if event.tenant == tenant]
-            async for entry in self._events.find({"tenant": tenant, "given_id": {"$in": ids}}, fields):
-                found[tenant, entry["given_id"]] = entry
+        events = [arrival.event for arrival in arrivals]
+        ids = [f"{event.tenant}/{event.id}" for event in events if OWN_EVENT_ID.fullmatch(event.id)]
+        given = [given_key(event.tenant, event.id) for event in events if not OWN_EVENT_ID.fullmatch(event.id)]
+        if given:
+            ids += [each["event"] async for each in self._store.given_ids.find({"_id": {"$in": given}})]
+        if ids:
+            async for entry in self._store.events.find({"_id": {"$in": ids}}, fields):
+                tenant, _, key = entry["_id"].partition("/")
+                found[tenant, entry.get("given_id") or key] = entry
         return found
 
     async def _present(self, arrivals: list[_Arrival]) -> frozenset[str]:
@@ -156,7 +152,9 @@ class Intake:
         ids = [arrival.delivery_key(endpoint).stored for arrival in arrivals for endpoint in arrival.endpoints]
         if not ids:
             return frozenset()
-        return frozenset([entry["_id"] async for entry in self._deliveries.find({"_id": {"$in": ids}}, {"_id": 1})])
+        return frozenset(
+            [entry["_id"] async for entry in self._store.deliveries.find({"_id": {"$in": ids}}, {"_id": 1})]
+        )
 
 
 def _index_entry(arrival: _Arrival) -> Document:

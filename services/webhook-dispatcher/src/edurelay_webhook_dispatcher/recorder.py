@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,19 +17,20 @@ from edurelay.events.topics import DELIVERIES as ATTEMPTS_TOPIC
 from edurelay.kafka.errors import KafkaUnavailable
 from edurelay.kafka.producer import Producer
 from edurelay.messages.deliveries import AttemptMade, DeliveryStatus
-from edurelay.mongo import Collection, Document, StoreUnavailable, UpdateOne
+from edurelay.mongo import Document, StoreUnavailable, UpdateOne
 from edurelay.mongo.writes import insert_new
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERY_SECONDS
 from edurelay_webhook_dispatcher.retries import iso
 from edurelay_webhook_dispatcher.sender import Attempt
+from edurelay_webhook_dispatcher.store import Store
 from edurelay_webhook_dispatcher.work import State, Work
 
 #: How long a first entry waits for company, in seconds, and how many entries are written at once.
 LINGER = 0.02
 LARGEST = 200
 #: With so many attempts made and not written down no other begins: they are what comes twice if the process dies.
-UNWRITTEN = 64
+UNWRITTEN = 256
 #: How many attempts a delivery's history keeps.
 HISTORY = 50
 PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
@@ -49,12 +50,13 @@ class _Entry:
 
 
 class Recorder:
-    """Takes states from everywhere and writes them from one task; `run` has to run for as long as it is used."""
+    """Takes states from everywhere and writes them from one task; `run` has to run for as long as it is used. `lease`
+    is how long, in seconds, a delivery is left to whoever is at work on it."""
 
-    def __init__(self, events: Collection, deliveries: Collection, producer: Producer) -> None:
-        self._events = events
-        self._deliveries = deliveries
+    def __init__(self, store: Store, producer: Producer, *, lease: float) -> None:
+        self._store = store
         self._producer = producer
+        self._lease = lease
         self._entries: list[_Entry] = []
         self._matched: list[tuple[Document, Callable[[], None]]] = []
         self._unwritten = 0
@@ -129,17 +131,32 @@ class Recorder:
         newest: dict[str, _Entry] = {entry.work.key.stored: entry for entry in entries}
         first = {entry.work.key.stored for entry in entries if entry.first}
         fresh = [_document(entry) for name, entry in newest.items() if name in first]
-        known = [entry for name, entry in newest.items() if name not in first]
-        if events:
-            await insert_new(self._events, events)
-        if fresh:
-            present = await insert_new(self._deliveries, fresh)
-            known += [newest[duplicate.document["_id"]] for duplicate in present]
-        if known:
-            await self._deliveries.bulk_write([_update(entry) for entry in known], ordered=False)
+        changed = {name: entry for name, entry in newest.items() if name not in first}
+        await self._store.add_events(events)
+        await self._open({name: newest[name] for name in first})
+        for present in await insert_new(self._store.deliveries, fresh):
+            changed[present.document["_id"]] = newest[present.document["_id"]]
+        if changed:
+            updates = [_update(name, entry) for name, entry in changed.items()]
+            await self._store.deliveries.bulk_write(updates, ordered=False)
+        await self._close(newest, changed)
         made = [_message(entry, entry.attempt) for entry in entries if entry.attempt is not None]
         if made:
             await self._producer.send_all(made)
+
+    async def _open(self, entries: Mapping[str, _Entry]) -> None:
+        """Before their documents are written: make those due that are not done yet."""
+        lease_ends = time.time() + self._lease
+        due = {name: entry.state.due or lease_ends for name, entry in entries.items() if not entry.state.delivered}
+        await self._store.backlog.add(due)
+
+    async def _close(self, entries: Mapping[str, _Entry], changed: Container[str]) -> None:
+        """After their documents are written: make the backlog agree with them."""
+        states = {name: entry.state for name, entry in entries.items() if name in changed or entry.state.dead}
+        due = {name: state.due for name, state in states.items() if state.due is not None}
+        await self._store.backlog.put_off(due)
+        delivered = [name for name, state in states.items() if state.delivered]
+        await self._store.backlog.end(delivered, [name for name, state in states.items() if state.dead])
 
 
 def _history(number: int, attempt: Attempt) -> dict[str, Any]:
@@ -155,9 +172,9 @@ def _history(number: int, attempt: Attempt) -> dict[str, Any]:
 
 def _open_fields(entry: _Entry) -> Document:
     """The fields that only an open delivery has: what another attempt, or a person, needs."""
-    if entry.state.status is DeliveryStatus.DELIVERED:
+    if entry.state.delivered:
         return {}
-    fields: Document = {"open": True, "body": entry.work.body}
+    fields: Document = {"body": entry.work.body}
     if entry.state.due is not None:
         fields["due_at"] = entry.state.due
     if entry.state.reason is not None:
@@ -183,13 +200,13 @@ def _document(entry: _Entry) -> Document:
     }
 
 
-def _update(entry: _Entry) -> UpdateOne:
+def _update(name: str, entry: _Entry) -> UpdateOne:
     fields = _open_fields(entry)
     fields |= {"status": entry.state.status.value, "attempts": entry.work.attempts, "updated": time.time()}
-    gone = {name: "" for name in ("open", "body", "due_at", "reason", "traceparent", "forgiven") if name not in fields}
+    gone = {name: "" for name in ("body", "due_at", "reason", "traceparent", "forgiven") if name not in fields}
     # A delivery that arrived stays delivered, whatever a late attempt of another dispatcher says.
     return UpdateOne(
-        {"_id": entry.work.key.stored, "status": {"$ne": DeliveryStatus.DELIVERED.value}},
+        {"_id": name, "status": {"$ne": DeliveryStatus.DELIVERED.value}},
         {"$set": fields, "$unset": gone},
     )
 

@@ -18,12 +18,12 @@ from edurelay.kafka.log import LogReader
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import Collection, Document
 from edurelay.mongo.leases import Leases
-from edurelay.mongo.writes import insert_new
 from edurelay.runtime.logging import get_logger
 from edurelay_webhook_dispatcher.body import body_of
 from edurelay_webhook_dispatcher.keys import DeliveryKey, replay_origin
 from edurelay_webhook_dispatcher.matching import matches
 from edurelay_webhook_dispatcher.recorder import AWAY
+from edurelay_webhook_dispatcher.store import Store
 
 POLL = 5.0
 LEASE_SECONDS = 60.0
@@ -35,10 +35,10 @@ class Replays:
     """The replays that were asked for. `wake` is called when deliveries became due."""
 
     def __init__(
-        self, replays: Collection, deliveries: Collection, leases: Leases, log: LogReader, wake: Callable[[], None]
+        self, replays: Collection, store: Store, leases: Leases, log: LogReader, wake: Callable[[], None]
     ) -> None:
         self._replays = replays
-        self._deliveries = deliveries
+        self._store = store
         self._leases = leases
         self._log_reader = log
         self._wake_retrier = wake
@@ -88,7 +88,7 @@ class Replays:
         try:
             async for stretch in self._log_reader.read_between(EVENTS_TOPIC, replay["since"], replay["until"]):
                 documents = [found for received in stretch if (found := _delivery(replay, received)) is not None]
-                await insert_new(self._deliveries, documents)
+                await self._store.add_pending(documents)
                 if documents:
                     self._wake_retrier()
                 if not await self._leases.renew(lease, LEASE_SECONDS):
@@ -121,7 +121,6 @@ def pending_delivery(key: DeliveryKey, event: Event) -> Document:
         "status": DeliveryStatus.PENDING.value,
         "attempts": [],
         "updated": time.time(),
-        "open": True,
         "body": body_of(event),
         "due_at": time.time(),
     }

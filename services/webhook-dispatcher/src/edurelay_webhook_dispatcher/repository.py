@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from edurelay.events.ids import OWN_EVENT_ID
 from edurelay.messages.deliveries import DeliveryStatus
-from edurelay.mongo import DESCENDING, Collection, Document, UpdateOne
+from edurelay.mongo import DESCENDING, Document, UpdateOne
 from edurelay_webhook_dispatcher.keys import DeliveryKey
+from edurelay_webhook_dispatcher.store import Store, given_key
 
 #: The character behind "/" and, in practice, behind every character of a key: ends a range of keys.
 AFTER_SLASH = "0"
 AFTER_ALL = "\x7f"
 #: How many deliveries are changed by one round trip.
 BATCH = 500
+#: How long a delivery that is to be made again may take to be written, in seconds, before the retrier sees it.
+UNTIL_WRITTEN = 60.0
+
+_OPEN = (DeliveryStatus.PENDING.value, DeliveryStatus.DEAD_LETTERED.value)
 
 
 class Repository:
     """One tenant's events and deliveries."""
 
-    def __init__(self, events: Collection, deliveries: Collection, tenant: str) -> None:
-        self._events = events
-        self._deliveries = deliveries
+    def __init__(self, store: Store, tenant: str) -> None:
+        self._store = store
+        self._events = store.events
+        self._deliveries = store.deliveries
         self.tenant = tenant
 
     async def event(self, event_id: str) -> Document | None:
         """Return an event's index entry."""
         if OWN_EVENT_ID.fullmatch(event_id):
             return await self._events.find_one({"_id": f"{self.tenant}/{event_id}"})
-        return await self._events.find_one({"tenant": self.tenant, "given_id": event_id})
+        given = await self._store.given_ids.find_one({"_id": given_key(self.tenant, event_id)})
+        return await self._events.find_one({"_id": given["event"]}) if given is not None else None
 
     async def events(self, *, type_: str | None, subject: str | None, before: str | None, limit: int) -> list[Document]:
         """Return index entries, newest first, from behind the key `before`."""
@@ -49,12 +56,25 @@ class Repository:
     ) -> list[Document]:
         """Return deliveries, newest first within each endpoint, from behind the key `before`."""
         prefix = f"{self.tenant}/{endpoint}" if endpoint else self.tenant
+        if status in _OPEN:
+            return await self._open_deliveries(DeliveryStatus(status), endpoint, prefix, before, limit)
         query: Document = {"_id": _below(prefix, before)}
         if status is not None:
             query["status"] = status
-            if status != DeliveryStatus.DELIVERED and endpoint is not None:
-                query |= {"open": True, "endpoint": endpoint}
         return await self._deliveries.find(query).sort("_id", DESCENDING).limit(limit).to_list(limit)
+
+    async def _open_deliveries(
+        self, status: DeliveryStatus, endpoint: str | None, prefix: str, before: str | None, limit: int
+    ) -> list[Document]:
+        found: list[Document] = []
+        while len(found) < limit:
+            names = await self._store.backlog.page(status, keys=_below(prefix, before), endpoint=endpoint, limit=limit)
+            query = {"_id": {"$in": names}, "status": status.value}
+            found += await self._deliveries.find(query).sort("_id", DESCENDING).to_list(limit)
+            if len(names) < limit:
+                break
+            before = names[-1]
+        return found[:limit]
 
     async def deliveries_of(self, event: Document, endpoints: Sequence[str]) -> list[Document]:
         """Return the deliveries of one event to any of `endpoints`, replayed ones included."""
@@ -82,23 +102,21 @@ class Repository:
 
     async def redeliver(self, delivery: Document, body: bytes) -> None:
         """Make a delivery due now, with its whole schedule before it."""
-        await self._deliveries.bulk_write([_redelivery(delivery, body)])
+        await self._redeliver({delivery["_id"]: _redelivery(delivery, body)})
 
     async def redeliver_dead_letters(self, endpoint: str) -> int:
         """Make every dead letter of an endpoint due now; return how many there were."""
-        prefix = f"{self.tenant}/{endpoint}"
-        query: Document = {
-            "open": True,
-            "endpoint": endpoint,
-            "status": DeliveryStatus.DEAD_LETTERED.value,
-            "_id": _below(prefix),
-        }
-        count = 0
-        while found := await self._deliveries.find(query).limit(BATCH).to_list(BATCH):
-            changes = [_redelivery(delivery, delivery["body"]) for delivery in found]
-            result = await self._deliveries.bulk_write(changes, ordered=False)
-            count += result.modified_count
+        status, count = DeliveryStatus.DEAD_LETTERED.value, 0
+        while found := await self.deliveries(endpoint=endpoint, status=status, before=None, limit=BATCH):
+            count += await self._redeliver({each["_id"]: _redelivery(each, each["body"]) for each in found})
         return count
+
+    async def _redeliver(self, changes: Mapping[str, UpdateOne]) -> int:
+        # Found before its document says so, an entry would be taken for one too many.
+        await self._store.backlog.add(dict.fromkeys(changes, time.time() + UNTIL_WRITTEN))
+        result = await self._deliveries.bulk_write(list(changes.values()), ordered=False)
+        await self._store.backlog.add(dict.fromkeys(changes, time.time()))
+        return result.modified_count
 
 
 def _below(prefix: str, before: str | None = None) -> Document:
@@ -110,7 +128,6 @@ def _below(prefix: str, before: str | None = None) -> Document:
 def _redelivery(delivery: Document, body: bytes) -> UpdateOne:
     fields = {
         "status": DeliveryStatus.PENDING.value,
-        "open": True,
         "body": body,
         "due_at": time.time(),
         "updated": time.time(),

@@ -1,7 +1,8 @@
 """From the due-time index back to the lanes.
 
 A due delivery is claimed by moving its due time to the end of the claimer's lease, compare-and-set on the number of
-its claims; a claimer that dies leaves a delivery that is due again when its lease is over.
+its claims; a claimer that dies leaves a delivery that is due again when its lease is over. Only then is its document
+read: one that was claimed before may have been attempted since.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import time
 from typing import Any
 
 from edurelay.messages.deliveries import DeliveryStatus
-from edurelay.mongo import ASCENDING, Collection, Document, StoreUnavailable
+from edurelay.mongo import Document, StoreUnavailable
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERIES, DELIVERY_QUEUE_AGE
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.recorder import Recorder
+from edurelay_webhook_dispatcher.store import Store
 from edurelay_webhook_dispatcher.work import State, Work
 
 #: How many due deliveries are looked at together, and how often, in seconds, where nothing calls for it earlier.
@@ -31,8 +33,8 @@ _log = get_logger(__name__)
 class Retrier:
     """Brings due deliveries to their lanes, as many as these have room for."""
 
-    def __init__(self, deliveries: Collection, endpoints: Endpoints, courier: Courier, recorder: Recorder) -> None:
-        self._deliveries = deliveries
+    def __init__(self, store: Store, endpoints: Endpoints, courier: Courier, recorder: Recorder) -> None:
+        self._store = store
         self._endpoints = endpoints
         self._courier = courier
         self._recorder = recorder
@@ -64,39 +66,40 @@ class Retrier:
             self._wake.clear()
 
     async def bring(self) -> int:
-        """Claim what is due and has room; return how many deliveries were brought to a lane or ended."""
+        """Claim what is due and has room; return how many deliveries were claimed."""
         now = time.time()
         full = {lane.endpoint.id for lane in self._courier.lanes() if lane.room == 0}
-        # `open` and the lower bound are what the embedded store needs to see that the index serves the query.
-        query = {
-            "open": True,
-            "due_at": {"$gt": 0, "$lte": now},
-            "endpoint": {"$nin": [*full, *self._endpoints.closed_ids()]},
-        }
-        due = await self._deliveries.find(query).sort("due_at", ASCENDING).limit(LOOK).to_list(LOOK)
+        due = await self._store.backlog.due(now, without=[*full, *self._endpoints.closed_ids()], limit=LOOK)
         DELIVERY_QUEUE_AGE.of().set(now - due[0]["due_at"] if due else 0)
         self._catch_up(due, full)
         chosen = self._choose(due)
-        claimed = await asyncio.gather(*(self._claim(document, now) for document in chosen))
-        for document, ours in zip(chosen, claimed, strict=True):
-            endpoint = self._endpoints.get(document["endpoint"])
-            if ours and endpoint is not None:
-                self._courier.carry(endpoint, work_of(document))
-        orphans = [document for document in due if self._endpoints.get(document["endpoint"]) is None]
-        for document in orphans:
+        lease_ends = now + self._courier.lease
+        won = await asyncio.gather(*(self._store.backlog.claim(entry, lease_ends) for entry in chosen))
+        claimed = [entry for entry, ours in zip(chosen, won, strict=True) if ours]
+        ids = [entry["_id"] for entry in claimed]
+        found = {each["_id"]: each async for each in self._store.deliveries.find({"_id": {"$in": ids}})} if ids else {}
+        for entry in claimed:
+            await self._take(entry, found.get(entry["_id"]))
+        return len(claimed)
+
+    async def _take(self, entry: Document, document: Document | None) -> None:
+        endpoint = self._endpoints.get(entry["endpoint"])
+        if document is None or document["status"] != DeliveryStatus.PENDING:
+            await self._store.backlog.mend(entry, document)
+        elif endpoint is None:
             state = State(DeliveryStatus.DEAD_LETTERED, reason="the endpoint was deleted")
             self._recorder.put(work_of(document), state)
-        if orphans:
-            await self._recorder.drained()
-        return sum(claimed) + len(orphans)
+        else:
+            self._courier.carry(endpoint, work_of(document))
 
     def _choose(self, due: list[Document]) -> list[Document]:
-        """Return those of the due deliveries whose lanes have room for them."""
+        """Return those of the due deliveries whose lanes have room for them, and those that have no endpoint left."""
         room: dict[str, int] = {}
         chosen = []
         for document in due:
             endpoint = self._endpoints.get(document["endpoint"])
             if endpoint is None:
+                chosen.append(document)
                 continue
             left = room.setdefault(endpoint.id, self._courier.lane(endpoint).room)
             if left > 0:
@@ -113,18 +116,9 @@ class Retrier:
             if lane.endpoint.id not in still:
                 lane.behind = False
 
-    async def _claim(self, document: Document, now: float) -> bool:
-        # Compared is a counter and not the due time, whose index would mislead the embedded store.
-        result = await self._deliveries.update_one(
-            {"_id": document["_id"], "claims": document.get("claims")},
-            {"$set": {"due_at": now + self._courier.lease}, "$inc": {"claims": 1}},
-        )
-        return result.modified_count == 1
-
     async def _count(self) -> None:
         for status in (DeliveryStatus.PENDING, DeliveryStatus.DEAD_LETTERED):
-            count = await self._deliveries.count_documents({"open": True, "status": status.value})
-            DELIVERIES.of(status.value).set(count)
+            DELIVERIES.of(status.value).set(await self._store.backlog.count(status))
 
 
 def work_of(document: dict[str, Any]) -> Work:

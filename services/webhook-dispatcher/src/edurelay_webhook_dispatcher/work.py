@@ -53,6 +53,16 @@ class State:
     due: float | None = None
     reason: str | None = None
 
+    @property
+    def delivered(self) -> bool:
+        """True where the delivery arrived."""
+        return self.status is DeliveryStatus.DELIVERED
+
+    @property
+    def dead(self) -> bool:
+        """True where the delivery is a dead letter."""
+        return self.status is DeliveryStatus.DEAD_LETTERED
+
 
 class Countdown:
     """Calls `done` when it was told `count` times; what a message waits for until its offset may be committed."""

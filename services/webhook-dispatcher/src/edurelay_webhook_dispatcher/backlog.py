@@ -1,0 +1,107 @@
+"""The open deliveries: which of them are to be attempted when, and which are dead letters.
+
+A delivery that arrives at its first attempt, as nearly all do, never comes here. For the others there is a small
+entry beside the document: it says where to look, and the document says what is true. An entry is there before its
+document is written and until after that document says "delivered", so that a crash in between leaves at worst an
+entry too many, which `mend` takes away when it becomes due.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection as Names
+from collections.abc import Iterable, Mapping, Sequence
+
+from edurelay.messages.deliveries import DeliveryStatus
+from edurelay.mongo import ASCENDING, DESCENDING, Collection, DeleteOne, Document, UpdateOne
+from edurelay.mongo.writes import insert_new
+from edurelay_webhook_dispatcher.keys import DeliveryKey
+
+#: How soon an entry is looked at again whose document is not there yet, in seconds; twice as late each time.
+ABSENT_SECONDS = 0.25
+ABSENT_SECONDS_AT_MOST = 3600.0
+
+
+class Backlog:
+    """The entries: `_id` as the delivery's, endpoint, status, `due_at` (Unix time, pending only), claims."""
+
+    def __init__(self, entries: Collection) -> None:
+        self._entries = entries
+
+    async def add(self, due: Mapping[str, float]) -> None:
+        """Make deliveries due, by primary key, whether or not they have an entry."""
+        documents = [
+            {
+                "_id": stored,
+                "endpoint": DeliveryKey.from_stored(stored).endpoint,
+                "status": DeliveryStatus.PENDING.value,
+                "due_at": due_at,
+                "claims": 0,
+            }
+            for stored, due_at in due.items()
+        ]
+        present = await insert_new(self._entries, documents)
+        await self.put_off({each.document["_id"]: each.document["due_at"] for each in present})
+
+    async def put_off(self, due: Mapping[str, float]) -> None:
+        """Make entries due, where they are still there."""
+        await self._write(
+            UpdateOne({"_id": stored}, {"$set": {"status": DeliveryStatus.PENDING.value, "due_at": due_at}})
+            for stored, due_at in due.items()
+        )
+
+    async def end(self, delivered: Iterable[str], dead: Iterable[str]) -> None:
+        """Forget what arrived, and keep as dead letters what did not."""
+        status = DeliveryStatus.DEAD_LETTERED.value
+        await self._write(
+            [
+                *(DeleteOne({"_id": stored}) for stored in delivered),
+                *(
+                    UpdateOne({"_id": stored}, {"$set": {"status": status}, "$unset": {"due_at": ""}})
+                    for stored in dead
+                ),
+            ]
+        )
+
+    async def due(self, now: float, *, without: Names[str], limit: int) -> list[Document]:
+        """Return the entries that are due, the oldest first, without those of some endpoints."""
+        # The lower bound is what the embedded store needs to see that the index serves the query.
+        query: Document = {"due_at": {"$gt": 0, "$lte": now}, "endpoint": {"$nin": list(without)}}
+        return await self._entries.find(query).sort("due_at", ASCENDING).limit(limit).to_list(limit)
+
+    async def claim(self, entry: Document, until: float) -> bool:
+        """Keep others from an entry until then; False where one of them was quicker."""
+        # Compared is a counter and not the due time, whose index would mislead the embedded store.
+        result = await self._entries.update_one(
+            {"_id": entry["_id"], "claims": entry["claims"]}, {"$set": {"due_at": until}, "$inc": {"claims": 1}}
+        )
+        return result.modified_count == 1
+
+    async def mend(self, entry: Document, document: Document | None) -> None:
+        """Make a claimed entry agree with the document of its delivery, which is not pending or not there."""
+        if document is None:
+            wait = min(ABSENT_SECONDS * 2.0 ** min(entry["claims"], 32), ABSENT_SECONDS_AT_MOST)
+            await self.put_off({entry["_id"]: time.time() + wait})
+        elif document["status"] == DeliveryStatus.DELIVERED:
+            await self.end([entry["_id"]], [])
+        else:
+            await self.end([], [entry["_id"]])
+
+    async def page(
+        self, status: DeliveryStatus, *, keys: Document, endpoint: str | None = None, limit: int
+    ) -> list[str]:
+        """Return primary keys of one status in a range of `keys`, the newest first within each endpoint."""
+        query: Document = {"status": status.value, "_id": keys}
+        if endpoint is not None:
+            query["endpoint"] = endpoint
+        found = await self._entries.find(query, {"_id": 1}).sort("_id", DESCENDING).limit(limit).to_list(limit)
+        return [entry["_id"] for entry in found]
+
+    async def count(self, status: DeliveryStatus) -> int:
+        """Return how many entries have a status."""
+        return await self._entries.count_documents({"status": status.value})
+
+    async def _write(self, changes: Iterable[UpdateOne | DeleteOne]) -> None:
+        listed: Sequence[UpdateOne | DeleteOne] = list(changes)
+        if listed:
+            await self._entries.bulk_write(listed, ordered=False)

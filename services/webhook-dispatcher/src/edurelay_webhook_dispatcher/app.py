@@ -40,8 +40,10 @@ from edurelay_webhook_dispatcher.sender import Sender
 from edurelay_webhook_dispatcher.settings import DispatcherSettings
 
 NAME = "webhook-dispatcher"
-#: How many events of a partition may be under way or wait in memory.
-MAX_UNFINISHED = 300
+#: How many events of a partition may be under way or wait in memory, and how many are taken at a time: a partition that
+#: has no room for as many again is paused, and then misses the fetch that is under way.
+MAX_UNFINISHED = 400
+AT_A_TIME = 100
 
 
 def _unavailable(_error: Exception) -> Problem:
@@ -100,6 +102,7 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
         group=NAME,
         topics=[topics.EVENTS],
         handler=intake,
+        max_records=AT_A_TIME,
         max_unfinished=MAX_UNFINISHED,
         drain_seconds=settings.drain_seconds / 2,
         instance=settings.instance,

@@ -128,11 +128,13 @@ class Recorder:
             settled()
 
     async def _write(self, entries: list[_Entry], events: list[Document]) -> None:
+        await asyncio.gather(self._store.add_events(events), self._write_deliveries(entries))
+
+    async def _write_deliveries(self, entries: list[_Entry]) -> None:
         newest: dict[str, _Entry] = {entry.work.key.stored: entry for entry in entries}
         first = {entry.work.key.stored for entry in entries if entry.first}
         fresh = [_document(entry) for name, entry in newest.items() if name in first]
         changed = {name: entry for name, entry in newest.items() if name not in first}
-        await self._store.add_events(events)
         await self._open({name: newest[name] for name in first})
         for present in await insert_new(self._store.deliveries, fresh):
             changed[present.document["_id"]] = newest[present.document["_id"]]

@@ -23,6 +23,7 @@ from edurelay_webhook_dispatcher import views
 from edurelay_webhook_dispatcher.body import body_of
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
+from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.replays import Replays, pending_delivery
 from edurelay_webhook_dispatcher.repository import Repository
@@ -97,7 +98,8 @@ class Api:
         found = await self._repository(call.path).events(
             type_=query.type, subject=query.subject, before=_key(query.cursor), limit=query.limit
         )
-        return Answer(body=views.EventPage(data=list(map(views.EventView.of, found)), next_cursor=_next(found, query)))
+        last = encode_cursor(found[-1].key) if len(found) == query.limit else None
+        return Answer(body=views.EventPage(data=list(map(views.EventView.of, found)), next_cursor=last))
 
     @operation(
         "GET",
@@ -113,7 +115,7 @@ class Api:
         entry = await repository.event(call.path["id"])
         if entry is None:
             raise _missing("event")
-        event = await self._read(entry["partition"], entry["offset"], call.path["id"])
+        event = await self._read(*entry.position, call.path["id"])
         deliveries = await self._deliveries_of(repository, entry)
         shown = [
             views.DeliveryOfEvent(id=each.id, endpoint_id=each.endpoint_id, status=each.status, attempts=each.attempts)
@@ -289,7 +291,7 @@ class Api:
             raise _missing("delivery")
         return found
 
-    async def _deliveries_of(self, repository: Repository, entry: Document) -> list[Document]:
+    async def _deliveries_of(self, repository: Repository, entry: Entry) -> list[Document]:
         return await repository.deliveries_of(entry, self._endpoints.ids_of(repository.tenant))
 
     async def _body(self, key: DeliveryKey, event_id: str) -> bytes:

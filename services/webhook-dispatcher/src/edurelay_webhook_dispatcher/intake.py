@@ -11,17 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edurelay.events.envelope import Event, MalformedEvent
-from edurelay.events.ids import OWN_EVENT_ID, event_key
 from edurelay.kafka.dead_letters import DeadLetters
 from edurelay.kafka.handler import Assignment, Batch, Received
-from edurelay.mongo import Document
 from edurelay_webhook_dispatcher.body import body_of
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
+from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey, event_origin
 from edurelay_webhook_dispatcher.recorder import Recorder
-from edurelay_webhook_dispatcher.store import Store, given_key
+from edurelay_webhook_dispatcher.store import Store
 from edurelay_webhook_dispatcher.work import Countdown, Work
 
 
@@ -98,7 +97,7 @@ class Intake:
         self,
         batch: Batch,
         arrival: _Arrival,
-        indexed: dict[tuple[str, str], Document],
+        indexed: dict[tuple[str, str], Entry],
         present: frozenset[str],
         under_way: tuple[int, int] | None,
     ) -> None:
@@ -106,7 +105,7 @@ class Intake:
         entry = indexed.get(identity)
         known = under_way or self._under_way.get(identity)
         if entry is not None:
-            known = entry["partition"], entry["offset"]
+            known = entry.position
         if known is not None and known != arrival.position:
             batch.done(received.offset)
             return
@@ -114,17 +113,20 @@ class Intake:
         keys = [
             (endpoint, arrival.delivery_key(endpoint))
             for endpoint in arrival.endpoints
-            if entry is None or endpoint.id in entry["to"]
+            if entry is None or endpoint.id in entry.to
         ]
         missing = [(endpoint, key) for endpoint, key in keys if key.stored not in present]
         finished = Countdown(len(missing) + 1, lambda: batch.done(received.offset))
-        self._under_way[identity] = arrival.position
+        if entry is None:
+            self._under_way[identity] = arrival.position
 
-        def written() -> None:
-            self._under_way.pop(identity, None)
+            def written() -> None:
+                self._under_way.pop(identity, None)
+                finished()
+
+            self._recorder.matched(_entry(arrival), written)
+        else:
             finished()
-
-        self._recorder.matched(_index_entry(arrival), written)
         if not missing:
             return
         body, now = body_of(event), time.monotonic()
@@ -132,19 +134,13 @@ class Intake:
             work = Work(key, event.id, event.type, body, now, event.traceparent, settled=finished)
             self._courier.carry(endpoint, work)
 
-    async def _indexed(self, arrivals: list[_Arrival]) -> dict[tuple[str, str], Document]:
+    async def _indexed(self, arrivals: list[_Arrival]) -> dict[tuple[str, str], Entry]:
         """Return what the index knows of these events, by tenant and id."""
-        found: dict[tuple[str, str], Document] = {}
-        fields = {"given_id": 1, "partition": 1, "offset": 1, "to": 1}
-        events = [arrival.event for arrival in arrivals]
-        ids = [f"{event.tenant}/{event.id}" for event in events if OWN_EVENT_ID.fullmatch(event.id)]
-        given = [given_key(event.tenant, event.id) for event in events if not OWN_EVENT_ID.fullmatch(event.id)]
-        if given:
-            ids += [each["event"] async for each in self._store.given_ids.find({"_id": {"$in": given}})]
-        if ids:
-            async for entry in self._store.events.find({"_id": {"$in": ids}}, fields):
-                tenant, _, key = entry["_id"].partition("/")
-                found[tenant, entry.get("given_id") or key] = entry
+        found: dict[tuple[str, str], Entry] = {}
+        for tenant in {arrival.event.tenant for arrival in arrivals}:
+            ids = [arrival.event.id for arrival in arrivals if arrival.event.tenant == tenant]
+            for event_id, entry in (await self._store.events.find(tenant, ids)).items():
+                found[tenant, event_id] = entry
         return found
 
     async def _present(self, arrivals: list[_Arrival]) -> frozenset[str]:
@@ -157,21 +153,17 @@ class Intake:
         )
 
 
-def _index_entry(arrival: _Arrival) -> Document:
-    received, event = arrival.received, arrival.event
-    entry: Document = {
-        "_id": f"{event.tenant}/{event_key(event.id, received.timestamp)}",
-        "tenant": event.tenant,
-        "type": event.type,
-        "time": event.time,
-        "source": event.source,
-        "partition": received.partition,
-        "offset": received.offset,
-        "moment": received.timestamp,
-        "to": [endpoint.id for endpoint in arrival.endpoints],
-    }
-    if event.subject is not None:
-        entry["subject"] = event.subject
-    if not OWN_EVENT_ID.fullmatch(event.id):
-        entry["given_id"] = event.id
-    return entry
+def _entry(arrival: _Arrival) -> Entry:
+    event = arrival.event
+    return Entry(
+        tenant=event.tenant,
+        id=event.id,
+        type=event.type,
+        subject=event.subject,
+        time=event.time,
+        source=event.source,
+        partition=arrival.received.partition,
+        offset=arrival.received.offset,
+        moment=arrival.received.timestamp,
+        to=tuple(endpoint.id for endpoint in arrival.endpoints),
+    )

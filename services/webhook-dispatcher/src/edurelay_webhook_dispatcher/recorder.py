@@ -21,6 +21,7 @@ from edurelay.mongo import Document, StoreUnavailable, UpdateOne
 from edurelay.mongo.writes import insert_new
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERY_SECONDS
+from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.retries import iso
 from edurelay_webhook_dispatcher.sender import Attempt
 from edurelay_webhook_dispatcher.store import Store
@@ -42,7 +43,7 @@ _log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _Written:
     work: Work
     state: State
     attempt: Attempt | None
@@ -57,8 +58,8 @@ class Recorder:
         self._store = store
         self._producer = producer
         self._lease = lease
-        self._entries: list[_Entry] = []
-        self._matched: list[tuple[Document, Callable[[], None]]] = []
+        self._entries: list[_Written] = []
+        self._matched: list[tuple[Entry, Callable[[], None]]] = []
         self._unwritten = 0
         self._room = asyncio.Event()
         self._room.set()
@@ -66,7 +67,7 @@ class Recorder:
         self._empty = asyncio.Event()
         self._empty.set()
 
-    def matched(self, event: Document, settled: Callable[[], None]) -> None:
+    def matched(self, event: Entry, settled: Callable[[], None]) -> None:
         """Write an event into the index; `settled` is called when it is there."""
         self._matched.append((event, settled))
         self._stir()
@@ -77,7 +78,7 @@ class Recorder:
             self._unwritten += 1
             work.attempts.append(_history(len(work.attempts) + 1, attempt))
             del work.attempts[:-HISTORY]
-        self._entries.append(_Entry(work, state, attempt, first=not work.recorded))
+        self._entries.append(_Written(work, state, attempt, first=not work.recorded))
         work.recorded = True
         self._stir()
 
@@ -110,7 +111,7 @@ class Recorder:
         self._empty.clear()
         self._wake.set()
 
-    async def _persist(self, entries: list[_Entry], matched: list[tuple[Document, Callable[[], None]]]) -> None:
+    async def _persist(self, entries: list[_Written], matched: list[tuple[Entry, Callable[[], None]]]) -> None:
         attempt = 0
         while True:
             try:
@@ -127,11 +128,11 @@ class Recorder:
         for _, settled in matched:
             settled()
 
-    async def _write(self, entries: list[_Entry], events: list[Document]) -> None:
-        await asyncio.gather(self._store.add_events(events), self._write_deliveries(entries))
+    async def _write(self, entries: list[_Written], events: list[Entry]) -> None:
+        await asyncio.gather(self._store.events.add(events), self._write_deliveries(entries))
 
-    async def _write_deliveries(self, entries: list[_Entry]) -> None:
-        newest: dict[str, _Entry] = {entry.work.key.stored: entry for entry in entries}
+    async def _write_deliveries(self, entries: list[_Written]) -> None:
+        newest: dict[str, _Written] = {entry.work.key.stored: entry for entry in entries}
         first = {entry.work.key.stored for entry in entries if entry.first}
         fresh = [_document(entry) for name, entry in newest.items() if name in first]
         changed = {name: entry for name, entry in newest.items() if name not in first}
@@ -146,13 +147,13 @@ class Recorder:
         if made:
             await self._producer.send_all(made)
 
-    async def _open(self, entries: Mapping[str, _Entry]) -> None:
+    async def _open(self, entries: Mapping[str, _Written]) -> None:
         """Before their documents are written: make those due that are not done yet."""
         lease_ends = time.time() + self._lease
         due = {name: entry.state.due or lease_ends for name, entry in entries.items() if not entry.state.delivered}
         await self._store.backlog.add(due)
 
-    async def _close(self, entries: Mapping[str, _Entry], changed: Container[str]) -> None:
+    async def _close(self, entries: Mapping[str, _Written], changed: Container[str]) -> None:
         """After their documents are written: make the backlog agree with them."""
         states = {name: entry.state for name, entry in entries.items() if name in changed or entry.state.dead}
         due = {name: state.due for name, state in states.items() if state.due is not None}
@@ -172,7 +173,7 @@ def _history(number: int, attempt: Attempt) -> dict[str, Any]:
     return history
 
 
-def _open_fields(entry: _Entry) -> Document:
+def _open_fields(entry: _Written) -> Document:
     """The fields that only an open delivery has: what another attempt, or a person, needs."""
     if entry.state.delivered:
         return {}
@@ -188,7 +189,7 @@ def _open_fields(entry: _Entry) -> Document:
     return fields
 
 
-def _document(entry: _Entry) -> Document:
+def _document(entry: _Written) -> Document:
     work = entry.work
     return {
         "_id": work.key.stored,
@@ -202,7 +203,7 @@ def _document(entry: _Entry) -> Document:
     }
 
 
-def _update(name: str, entry: _Entry) -> UpdateOne:
+def _update(name: str, entry: _Written) -> UpdateOne:
     fields = _open_fields(entry)
     fields |= {"status": entry.state.status.value, "attempts": entry.work.attempts, "updated": time.time()}
     gone = {name: "" for name in ("body", "due_at", "reason", "traceparent", "forgiven") if name not in fields}
@@ -213,7 +214,7 @@ def _update(name: str, entry: _Entry) -> UpdateOne:
     )
 
 
-def _message(entry: _Entry, attempt: Attempt) -> Message:
+def _message(entry: _Written, attempt: Attempt) -> Message:
     work = entry.work
     made = AttemptMade(
         delivery_id=work.key.text,

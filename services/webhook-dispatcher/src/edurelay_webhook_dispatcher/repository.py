@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from edurelay.events.ids import OWN_EVENT_ID
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import DESCENDING, Document, UpdateOne
+from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey
-from edurelay_webhook_dispatcher.store import Store, given_key
+from edurelay_webhook_dispatcher.store import Store
 
 #: The character behind "/" and, in practice, behind every character of a key: ends a range of keys.
 AFTER_SLASH = "0"
@@ -27,25 +27,16 @@ class Repository:
 
     def __init__(self, store: Store, tenant: str) -> None:
         self._store = store
-        self._events = store.events
         self._deliveries = store.deliveries
         self.tenant = tenant
 
-    async def event(self, event_id: str) -> Document | None:
+    async def event(self, event_id: str) -> Entry | None:
         """Return an event's index entry."""
-        if OWN_EVENT_ID.fullmatch(event_id):
-            return await self._events.find_one({"_id": f"{self.tenant}/{event_id}"})
-        given = await self._store.given_ids.find_one({"_id": given_key(self.tenant, event_id)})
-        return await self._events.find_one({"_id": given["event"]}) if given is not None else None
+        return (await self._store.events.find(self.tenant, [event_id])).get(event_id)
 
-    async def events(self, *, type_: str | None, subject: str | None, before: str | None, limit: int) -> list[Document]:
+    async def events(self, *, type_: str | None, subject: str | None, before: str | None, limit: int) -> list[Entry]:
         """Return index entries, newest first, from behind the key `before`."""
-        query: Document = {"_id": _below(self.tenant, before)}
-        if type_ is not None:
-            query["type"] = type_
-        if subject is not None:
-            query["subject"] = subject
-        return await self._events.find(query).sort("_id", DESCENDING).limit(limit).to_list(limit)
+        return await self._store.events.page(self.tenant, type_=type_, subject=subject, before=before, limit=limit)
 
     async def delivery(self, key: DeliveryKey) -> Document | None:
         """Return a delivery."""
@@ -76,17 +67,16 @@ class Repository:
             before = names[-1]
         return found[:limit]
 
-    async def deliveries_of(self, event: Document, endpoints: Sequence[str]) -> list[Document]:
+    async def deliveries_of(self, event: Entry, endpoints: Sequence[str]) -> list[Document]:
         """Return the deliveries of one event to any of `endpoints`, replayed ones included."""
-        moment = f"{event['moment']:011x}-"
+        moment = f"{event.moment:011x}-"
         ranges = [
             {"_id": {"$gte": f"{self.tenant}/{each}/{moment}", "$lt": f"{self.tenant}/{each}/{moment}{AFTER_ALL}"}}
-            for each in sorted({*event["to"], *endpoints})
+            for each in sorted({*event.to, *endpoints})
         ]
         if not ranges:
             return []
-        event_id = event.get("given_id") or event["_id"].partition("/")[2]
-        return await self._deliveries.find({"$or": ranges, "event_id": event_id}).sort("_id", 1).to_list(None)
+        return await self._deliveries.find({"$or": ranges, "event_id": event.id}).sort("_id", 1).to_list(None)
 
     async def ledger(self, endpoint: str) -> dict[str, int]:
         """Return how many deliveries of an endpoint stand where; counted in one pass, so that it adds up."""

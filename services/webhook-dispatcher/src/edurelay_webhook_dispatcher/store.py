@@ -14,6 +14,7 @@ from typing import Final, Self
 from edurelay.mongo import ASCENDING, Collection, CollectionSpec, Database, Document, Index
 from edurelay.mongo.writes import insert_new
 from edurelay_webhook_dispatcher.backlog import Backlog
+from edurelay_webhook_dispatcher.index import EventIndex
 
 #: `_id` (see `keys.DeliveryKey.stored`), endpoint, event_id, type, status, attempts, updated; and only while it is
 #: open: due_at (pending only), body, reason, traceparent, forgiven.
@@ -28,11 +29,10 @@ BACKLOG: Final = CollectionSpec(
     ),
 )
 
-#: `_id` is tenant and `event_key`; type, subject, time, source; where it stands in the log: partition, offset,
-#: moment; `to`: the endpoints that it matched; `given_id` where the publisher chose the id.
+#: The events that were published, in blocks: see `index`.
 EVENTS: Final = CollectionSpec("events")
 
-#: `_id` is tenant and the id that the publisher chose; `event` is the primary key of the event.
+#: `_id` is tenant and the id that the publisher chose; `key` is where the index has the event.
 GIVEN_IDS: Final = CollectionSpec("given_ids")
 
 #: `_id`, tenant, endpoint, since, until (milliseconds), event_types; `open` until all of it stands in `deliveries`.
@@ -45,34 +45,19 @@ ALL: Final = (DELIVERIES, BACKLOG, EVENTS, GIVEN_IDS, REPLAYS, LEASES)
 
 @dataclass(frozen=True)
 class Store:
-    """The collections of events and deliveries."""
+    """What is known of events and deliveries."""
 
-    events: Collection
-    given_ids: Collection
+    events: EventIndex
     deliveries: Collection
     backlog: Backlog
 
     @classmethod
     def of(cls, database: Database) -> Self:
         """Return those of a database."""
-        return cls(database[EVENTS], database[GIVEN_IDS], database[DELIVERIES], Backlog(database[BACKLOG]))
-
-    async def add_events(self, entries: Sequence[Document]) -> None:
-        """Write entries into the index of events, where they are not there yet."""
-        await insert_new(self.events, entries)
-        given = [
-            {"_id": given_key(entry["tenant"], entry["given_id"]), "event": entry["_id"]}
-            for entry in entries
-            if "given_id" in entry
-        ]
-        await insert_new(self.given_ids, given)
+        events = EventIndex(database[EVENTS], database[GIVEN_IDS])
+        return cls(events, database[DELIVERIES], Backlog(database[BACKLOG]))
 
     async def add_pending(self, documents: Sequence[Document]) -> None:
         """Write deliveries that are due, where they are not there yet."""
         await self.backlog.add({document["_id"]: document["due_at"] for document in documents})
         await insert_new(self.deliveries, documents)
-
-
-def given_key(tenant: str, given_id: str) -> str:
-    """Return the primary key of an id that a publisher chose."""
-    return f"{tenant}/{given_id}"

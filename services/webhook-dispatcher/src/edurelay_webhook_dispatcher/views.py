@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from edurelay.mongo import Document
+from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.retries import iso
 
@@ -80,15 +81,9 @@ class EventView(BaseModel):
     source: str
 
     @classmethod
-    def of(cls, entry: Document) -> EventView:
+    def of(cls, entry: Entry) -> EventView:
         """Read an entry of the index."""
-        return cls(
-            id=entry.get("given_id") or entry["_id"].partition("/")[2],
-            type=entry["type"],
-            subject=entry.get("subject"),
-            time=entry["time"],
-            source=entry["source"],
-        )
+        return cls(id=entry.id, type=entry.type, subject=entry.subject, time=entry.time, source=entry.source)
 
 
 class DeliveryOfEvent(BaseModel):

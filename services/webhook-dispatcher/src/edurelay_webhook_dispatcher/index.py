@@ -1,0 +1,151 @@
+"""The index of events: what was published, newest first, and where in the log it stands.
+
+It is written in blocks, since one document for two hundred events costs a database hardly more than one for a single
+event. A block is named by its last event and holds events of one tenant from at most `SPAN_MS`, so what may hold a
+given event is a short range of names; blocks overlap where events came out of order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import orjson
+
+from edurelay.events.ids import OWN_EVENT_ID, digest, event_key
+from edurelay.mongo import DESCENDING, Collection, Document
+from edurelay.mongo.writes import insert_new
+
+#: How far apart the events of one block are at most, in milliseconds.
+SPAN_MS = 60_000
+#: The latest moment that a key can tell, and a text behind all keys.
+_LATEST = 0xFFFFFFFFFFFF
+_BEHIND = "~"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event. `id` is the publisher's where it chose one; `moment` is the log's timestamp in milliseconds; `to` are
+    the ids of the endpoints that it matched."""
+
+    tenant: str
+    id: str
+    type: str
+    subject: str | None
+    time: str
+    source: str
+    partition: int
+    offset: int
+    moment: int
+    to: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """What the entries of a tenant are sorted by."""
+        return event_key(self.id, self.moment)
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Partition and offset."""
+        return self.partition, self.offset
+
+
+class EventIndex:
+    """The entries of all tenants: blocks of them, and for ids that a publisher chose, the key that leads to the block.
+
+    A block has `_id` (tenant, last key, a digest of all keys), `first` (key) and `entries` (JSON).
+    """
+
+    def __init__(self, blocks: Collection, given_ids: Collection) -> None:
+        self._blocks = blocks
+        self._given_ids = given_ids
+
+    async def add(self, entries: Iterable[Entry]) -> None:
+        """Write entries. The same ones once more change nothing."""
+        ordered = sorted(entries, key=lambda entry: (entry.tenant, entry.key))
+        await insert_new(self._blocks, [block for _, of in groupby(ordered, _tenant) for block in _blocks(list(of))])
+        given = [entry for entry in ordered if not OWN_EVENT_ID.fullmatch(entry.id)]
+        await insert_new(self._given_ids, [{"_id": f"{each.tenant}/{each.id}", "key": each.key} for each in given])
+
+    async def find(self, tenant: str, ids: Sequence[str]) -> dict[str, Entry]:
+        """Return the entries of those of the events that are there, by id."""
+        keys = {event_id for event_id in ids if OWN_EVENT_ID.fullmatch(event_id)}
+        given = [f"{tenant}/{event_id}" for event_id in ids if event_id not in keys]
+        if given:
+            keys |= {each["key"] async for each in self._given_ids.find({"_id": {"$in": given}})}
+        if not keys:
+            return {}
+        query = _between(tenant, min(keys), _after_span(max(keys))) | {"first": {"$lte": max(keys)}}
+        return {
+            entry.id: entry
+            async for block in self._blocks.find(query)
+            for entry in _entries(block)
+            if entry.key in keys
+        }
+
+    async def page(
+        self, tenant: str, *, type_: str | None, subject: str | None, before: str | None, limit: int
+    ) -> list[Entry]:
+        """Return entries, newest first, from behind the key `before`."""
+        found: list[Entry] = []
+        async for entry in self._newest_first(tenant, before):
+            if type_ in (None, entry.type) and subject in (None, entry.subject):
+                found.append(entry)
+                if len(found) == limit:
+                    break
+        return found
+
+    async def _newest_first(self, tenant: str, before: str | None) -> AsyncIterator[Entry]:
+        query = _between(tenant, "", _after_span(before) if before else None)
+        waiting: dict[str, Entry] = {}
+        async for block in self._blocks.find(query).sort("_id", DESCENDING).batch_size(10):
+            # No block from here on has anything behind its own last event.
+            last = block["_id"].split("/")[1]
+            for key in sorted((key for key in waiting if key > last), reverse=True):
+                yield waiting.pop(key)
+            waiting |= {entry.key: entry for entry in _entries(block) if before is None or entry.key < before}
+        for key in sorted(waiting, reverse=True):
+            yield waiting[key]
+
+
+def _tenant(entry: Entry) -> str:
+    return entry.tenant
+
+
+def _blocks(entries: list[Entry]) -> list[Document]:
+    """Return blocks of one tenant's entries, which are in order."""
+    blocks: list[list[Entry]] = []
+    for entry in entries:
+        if not blocks or entry.key > _after_span(blocks[-1][0].key):
+            blocks.append([])
+        blocks[-1].append(entry)
+    return [_block(each) for each in blocks]
+
+
+def _block(entries: list[Entry]) -> Document:
+    keys = [entry.key for entry in entries]
+    return {
+        "_id": f"{entries[0].tenant}/{keys[-1]}/{digest('block', *keys).hex()[:16]}",
+        "first": keys[0],
+        "entries": orjson.dumps(entries),
+    }
+
+
+def _entries(block: Document) -> list[Entry]:
+    rows: list[dict[str, Any]] = orjson.loads(block["entries"])
+    return [Entry(**row | {"to": tuple(row["to"])}) for row in rows]
+
+
+def _between(tenant: str, first: str, behind: str | None) -> Document:
+    """The names of a tenant's blocks from one key to another; a cursor from anywhere else cannot widen it."""
+    end = f"{tenant}0"  # The character behind the slash.
+    return {"_id": {"$gte": f"{tenant}/{first}", "$lt": min(f"{tenant}/{behind}", end) if behind else end}}
+
+
+def _after_span(key: str) -> str:
+    """A text behind the last key of every block that holds `key`; behind all keys where it is none."""
+    if not OWN_EVENT_ID.fullmatch(key):
+        return _BEHIND
+    return f"{key[:4]}{min(int(key[4:16], 16) + SPAN_MS, _LATEST):012x}{_BEHIND}"

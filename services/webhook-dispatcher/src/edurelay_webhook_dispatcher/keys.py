@@ -7,12 +7,13 @@ time within its endpoint, so that the history needs no index beside the primary 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 PREFIX = "dlv_"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DeliveryKey:
     """One delivery: `moment` is the event's log timestamp in milliseconds, `origin` its partition and offset
     (`3.1029`), behind the id of the replay where it is one, or of a test."""
@@ -22,7 +23,7 @@ class DeliveryKey:
     moment: int
     origin: str
 
-    @property
+    @cached_property
     def stored(self) -> str:
         """The primary key of the document."""
         return f"{self.tenant}/{self.endpoint}/{self.moment:011x}-{self.origin}"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edurelay.events.envelope import Message
+from edurelay.events.envelope import Message, unix_timestamp
 from edurelay.events.topics import DELIVERIES as ATTEMPTS_TOPIC
 from edurelay.kafka.errors import KafkaUnavailable
 from edurelay.kafka.producer import Producer
@@ -22,7 +22,6 @@ from edurelay.mongo.writes import insert_new
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERY_SECONDS
 from edurelay_webhook_dispatcher.index import Entry
-from edurelay_webhook_dispatcher.retries import iso
 from edurelay_webhook_dispatcher.sender import Attempt
 from edurelay_webhook_dispatcher.store import Store
 from edurelay_webhook_dispatcher.work import State, Work
@@ -163,7 +162,7 @@ class Recorder:
 
 
 def _history(number: int, attempt: Attempt) -> dict[str, Any]:
-    history: dict[str, Any] = {"n": number, "at": iso(attempt.at), "ms": round(attempt.seconds * 1000, 2)}
+    history: dict[str, Any] = {"n": number, "at": unix_timestamp(attempt.at), "ms": round(attempt.seconds * 1000, 2)}
     if attempt.status is not None:
         history["status"] = attempt.status
     if attempt.error is not None:
@@ -223,7 +222,7 @@ def _message(entry: _Written, attempt: Attempt) -> Message:
         endpoint_id=work.key.endpoint,
         tenant=work.key.tenant,
         number=work.attempts[-1]["n"],
-        at=iso(attempt.at),
+        at=unix_timestamp(attempt.at),
         duration_ms=round(attempt.seconds * 1000, 2),
         status=entry.state.status,
         status_code=attempt.status,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 #: The longest `Retry-After` that is honoured, in seconds.
@@ -76,8 +76,3 @@ def _moment(text: str) -> float:
     except (TypeError, ValueError, IndexError) as error:
         raise ValueError(str(error)) from error
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def iso(moment: float) -> str:
-    """Return a Unix time as the documents write it."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

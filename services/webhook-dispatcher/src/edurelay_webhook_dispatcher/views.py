@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from edurelay.events.envelope import unix_timestamp
 from edurelay.mongo import Document
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey
-from edurelay_webhook_dispatcher.retries import iso
 
 
 class AttemptView(BaseModel):
@@ -65,9 +65,9 @@ class DeliveryView(BaseModel):
             status=document["status"],
             reason=document.get("reason"),
             attempts=document["attempts"][-1]["n"] if document["attempts"] else 0,
-            created_at=iso(key.moment / 1000),
-            updated_at=iso(document["updated"]),
-            next_attempt_at=iso(due) if due is not None else None,
+            created_at=unix_timestamp(key.moment / 1000),
+            updated_at=unix_timestamp(document["updated"]),
+            next_attempt_at=unix_timestamp(due) if due is not None else None,
         )
 
 

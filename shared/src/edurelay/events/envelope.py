@@ -5,9 +5,11 @@ The value is passed through as bytes: what was published is what is signed, sent
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 HeaderList = Sequence[tuple[str, bytes]]
 
@@ -20,9 +22,21 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def unix_timestamp(seconds: float) -> str:
+    """Return a Unix time in the form of `timestamp`."""
+    second, milliseconds = divmod(round(seconds * 1000), 1000)
+    return f"{_beginning(second)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=256)
+def _beginning(second: int) -> str:
+    # What all moments of a second share: thousands of them are written in the present one.
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def now() -> str:
     """Return the present moment in the form of `timestamp`."""
-    return timestamp(datetime.now(UTC))
+    return unix_timestamp(time.time())
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -56,9 +57,12 @@ def begin(request: pytest.FixtureRequest, school: School) -> Begin:
     name = request.node.name
     report = request.config.stash.setdefault(REPORT, [])
     report.append(f"{name}, seed {SEED}")
-    return lambda stack: on_trial(
-        stack, school, name, Random(f"{SEED}/{name}"), lambda line: report.append(f"  {line}")
-    )
+    begun = time.monotonic()
+
+    def say(line: str) -> None:
+        report.append(f"  {time.monotonic() - begun:5.1f} s  {line}")
+
+    return lambda stack: on_trial(stack, school, name, Random(f"{SEED}/{name}"), say)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -13,7 +13,7 @@ from faults.school import School
 
 @dataclass(frozen=True)
 class Evidence:
-    """The runs, what the topic of events held before the second one and at the end, and what the receiver got.
+    """The runs, what the topic of events holds and which of it the second run put there, and what the receiver got.
 
     `ledgers` were looked at all the time, the last one at the end. `under_way` is how many deliveries were under way
     whenever the dispatcher was killed: so many may have come twice.
@@ -23,8 +23,8 @@ class Evidence:
     publisher: Publisher
     first: Run
     second: Run
-    events_before_second: list[Entry]
     events: list[Entry]
+    events_of_second: list[Entry]
     mappings: list[Mapping]
     ledgers: list[Ledger]
     requests: list[Request]

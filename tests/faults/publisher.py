@@ -30,10 +30,10 @@ class Publisher:
     _over: asyncio.Event = field(default_factory=asyncio.Event)
     _workers: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def start(self, session: aiohttp.ClientSession, name: str, workers: int = 2) -> None:
+    def start(self, session: aiohttp.ClientSession, workers: int = 2) -> None:
         """Begin to publish in the background, events of one subject one after the other."""
         for worker in range(workers):
-            self._workers.append(asyncio.create_task(self._publish(session, f"{name}-{worker}")))
+            self._workers.append(asyncio.create_task(self._publish(session, f"subject-{worker}")))
 
     async def stop(self) -> None:
         """Publish nothing more, and return when all that was sent has been answered or given up."""
@@ -65,13 +65,13 @@ class Publisher:
 
 
 @asynccontextmanager
-async def publishing(gateway: str, api_key: str, name: str) -> AsyncIterator[Publisher]:
+async def publishing(gateway: str, api_key: str) -> AsyncIterator[Publisher]:
     """Publish in the background, at the latest until the end of the context."""
     headers = {"Authorization": f"Bearer {api_key}"}
     timeout = aiohttp.ClientTimeout(total=30)
     async with aiohttp.ClientSession(gateway, headers=headers, timeout=timeout) as session:
         publisher = Publisher()
-        publisher.start(session, name)
+        publisher.start(session)
         try:
             yield publisher
         finally:

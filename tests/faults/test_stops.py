@@ -1,4 +1,4 @@
-"""SIGTERM under load: the service ends in time with exit code 0, and neither loses nor repeats anything."""
+"""SIGTERM under load: each service ends in time with exit code 0, and nothing is lost or comes twice."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from faults.invariants import hold
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
-#: The budget that services have by default, and a little for the interpreter's own end, in seconds.
-DRAIN_SECONDS = 20.0 + 3.0
+#: The budget that services have by default, and for the interpreter's own end what a busy machine may need, in seconds.
+DRAIN_SECONDS = 20.0 + 25.0
 
 
-@pytest.mark.parametrize("service", ["gateway", "connector-runner", "mapping", "webhook-dispatcher"])
-async def test_a_stop_under_load_is_clean(stack: LocalStack, begin: Begin, service: str) -> None:
+async def test_a_rolling_restart_under_load_loses_and_repeats_nothing(stack: LocalStack, begin: Begin) -> None:
     async with begin(stack) as trial:
+        # The runner is the first to have done its part.
         await trial.some_batches_sent()
-        assert await trial.terminate(service, DRAIN_SECONDS) == 0
-        await trial.some_events_received()
-        assert await trial.terminate(service, DRAIN_SECONDS) == 0
+        assert await trial.terminate("connector-runner", DRAIN_SECONDS) == 0
+        others = ["gateway", "mapping", "webhook-dispatcher"]
+        for service in trial.random.sample(others, len(others)):
+            await trial.some_more_events_received()
+            assert await trial.terminate(service, DRAIN_SECONDS) == 0
         evidence = await trial.come_to_rest()
     hold(evidence)
     assert evidence.repeated == 0

@@ -16,14 +16,15 @@ from edurelay_cli.stack import LocalStack
 from edurelay_client import Client, EdurelayError, RetryPolicy
 from edurelay_client.models import Ledger, NewConnection, NewEndpoint, Run
 from faults.evidence import Evidence
-from faults.log import EVENTS, RECORDS, Entry, Log, Offsets
+from faults.log import EVENTS, RECORDS, Log, Offsets
 from faults.publisher import Publisher, publishing
 from faults.school import School
 
 #: How long anything may take that has no promise of its own: it bounds a broken test, and nothing else.
 SECONDS = 240.0
-#: How often the ledger is looked at, in seconds; the embedded store counts thousands of deliveries each time.
-WATCH = 2.0
+#: How much longer than a look at the ledger the pause behind it is: the embedded store counts every delivery each
+#: time, and is to be busy with the school and not with those who look on.
+PAUSE = 5.0
 PATIENT = RetryPolicy(attempts=1000, seconds=SECONDS)
 DISPATCHER = "webhook-dispatcher"
 
@@ -63,12 +64,19 @@ class Trial:
         await self.receiver.until(events, SECONDS)
         self.say(f"{events} events received")
 
+    async def some_more_events_received(self) -> None:
+        """Return at a random moment of the deliveries, before they are done."""
+        more = self.random.randint(self.school.size // 20, self.school.size // 5)
+        events = min(len(self.receiver.requests) + more, self.school.size * 3 // 4)
+        await self.receiver.until(events, SECONDS)
+        self.say(f"{events} events received")
+
     async def kill(self, name: str) -> None:
         """End a process as kill -9 does."""
         await self.running(name)
         known = (await self.client.endpoints.ledger(self.endpoint.id)).delivered if name == DISPATCHER else 0
         await self.stack.process(name).kill()
-        self.say(f"kill -9 of {name}")
+        self.say(f"kill -9 of {name}, {len(self.receiver.requests)} events received")
         if name == DISPATCHER:
             # What the store knows as delivered never comes again. What else has arrived, or is on its way, may.
             self.under_way += len(set(self.receiver.events)) - known + self.endpoint.max_in_flight
@@ -80,7 +88,7 @@ class Trial:
         process.signal(signal.SIGTERM)
         async with asyncio.timeout(seconds):
             code = await process.wait()
-        self.say(f"SIGTERM to {name}, which ended with code {code}")
+        self.say(f"SIGTERM to {name}, which ended with code {code}, {len(self.receiver.requests)} events received")
         return code
 
     async def running(self, name: str) -> None:
@@ -93,19 +101,22 @@ class Trial:
     async def come_to_rest(self) -> Evidence:
         """Let everything end, sync once more, and collect what can be seen."""
         first = await self.client.runs.until_ended(self.run.id, timeout=SECONDS)
+        self.say(f"first run {first.status}")
         await self.publisher.stop()
         await self._settled()
-        before = await self._events()
+        self.say("all delivered")
+        between = await self.log.ends(EVENTS)
         again = await self.client.connections.start_run(self.connection.id)
         second = await self.client.runs.until_ended(again.id, timeout=SECONDS)
+        self.say(f"second run {second.status}")
         await self._settled()
         evidence = Evidence(
             school=self.school,
             publisher=self.publisher,
             first=first,
             second=second,
-            events_before_second=before,
-            events=await self._events(),
+            events=await self.log.events(self.tenant, self.since[EVENTS]),
+            events_of_second=await self.log.events(self.tenant, between),
             mappings=[each async for each in self.client.mappings.every(connection=self.connection.id)],
             ledgers=self.ledgers,
             requests=self.receiver.requests,
@@ -116,13 +127,12 @@ class Trial:
 
     async def watch(self, client: Client) -> None:
         """Look at the ledger from time to time, until cancelled. While nobody answers there is nothing to see."""
+        loop = asyncio.get_running_loop()
         while True:
+            begun = loop.time()
             with suppress(EdurelayError):
                 self.ledgers.append(await client.endpoints.ledger(self.endpoint.id))
-            await asyncio.sleep(WATCH)
-
-    async def _events(self) -> list[Entry]:
-        return await self.log.events(self.tenant, self.since[EVENTS])
+            await asyncio.sleep(max(1.0, PAUSE * (loop.time() - begun)))
 
     async def _settled(self) -> None:
         """Return when every event was matched and no delivery is pending."""
@@ -132,7 +142,7 @@ class Trial:
                 self.ledgers.append(await self.client.endpoints.ledger(self.endpoint.id))
                 if self.ledgers[-1].pending == 0:
                     return
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.5)
 
 
 @asynccontextmanager
@@ -152,7 +162,7 @@ async def on_trial(
         connection = await client.connections.create("GENERIC_CSV", config=config, streams=["students", "enrollments"])
         since = {topic: await log.ends(topic) for topic in (RECORDS, EVENTS)}
         run = await client.connections.start_run(connection.id)
-        publisher = await exits.enter_async_context(publishing(stack.gateway_url, key, name))
+        publisher = await exits.enter_async_context(publishing(stack.gateway_url, key))
         trial = Trial(
             stack, random, say, log, client, tenant.id, school, connection, endpoint, receiver, publisher, since, run
         )

@@ -24,7 +24,7 @@ from edurelay.kafka.errors import KafkaUnavailable
 from edurelay.mongo import Database
 from edurelay_mapping import store
 from edurelay_mapping.errors import UNAVAILABLE
-from integration.mapping.cut import Line
+from integration.cut import Line
 from integration.mapping.world import Log, SendAll, World, student
 
 Batches = list[list[tuple[str, str]]]

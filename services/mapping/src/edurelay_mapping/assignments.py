@@ -6,12 +6,12 @@ comes first. It is also listed by the record's own key, so that references to th
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edurelay.mongo import Database, Document
 from edurelay.mongo.writes import insert_new
+from edurelay.runtime.together import together
 from edurelay_mapping import store
 from edurelay_mapping.documents import new_mapping
 from edurelay_mapping.identity import Identity, Place, document_key
@@ -41,7 +41,7 @@ class Assignments:
         then that is all that is asked.
         """
         connections = sorted({(tenant, connection) for (tenant, connection, _), _ in records})
-        answers = await asyncio.gather(*(self._any(*connection) for connection in connections))
+        answers = await together(*(self._any(*connection) for connection in connections))
         concerned = {connection for connection, has_any in zip(connections, answers, strict=True) if has_any}
         keys = {key for place, some in records if place[:2] in concerned for key in keys_named_by(place, some)}
         found = await find_by_keys(self._assigned, sorted(keys))

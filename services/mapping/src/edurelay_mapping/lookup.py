@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from edurelay.mongo import Collection, Document
+from edurelay.runtime.together import together
 
 #: How many keys one query names. MongoDB takes thousands as well; the embedded server's cost for each document that
 #: it finds grows with the length of the list, and at this length it finds three times as many a second as at 500.
@@ -22,5 +22,5 @@ async def find_by_keys(
         return await found.to_list(None)
 
     parts = [keys[start : start + KEYS] for start in range(0, len(keys), KEYS)]
-    answers = await asyncio.gather(*(find(part) for part in parts))
+    answers = await together(*(find(part) for part in parts))
     return {document["_id"]: document for answer in answers for document in answer}

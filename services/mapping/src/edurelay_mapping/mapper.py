@@ -4,7 +4,6 @@ any two steps leaves batches that come again, find what they did, and go on from
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 
@@ -12,6 +11,7 @@ from edurelay.events.envelope import Message
 from edurelay.mongo import Database, Document, UpdateOne
 from edurelay.mongo.writes import insert_new
 from edurelay.runtime import metrics
+from edurelay.runtime.together import together
 from edurelay_mapping import store
 from edurelay_mapping.arrival import Arrival
 from edurelay_mapping.assignments import Assignments
@@ -80,7 +80,7 @@ class Mapper:
 
     async def _decide(self, unit: Sequence[Arrival]) -> tuple[list[Arrival], list[Item]]:
         """Return the batches that have no outcome yet, and what their records mean."""
-        known, assigned, stored = await asyncio.gather(
+        known, assigned, stored = await together(
             self._ledger.known([arrival.id for arrival in unit]),
             self._assignments.among([(arrival.place, arrival.usable) for arrival in unit]),
             find_by_keys(self._entities, homes(unit), _ENOUGH),

@@ -21,6 +21,7 @@ from edurelay.mongo import Document, StoreUnavailable, UpdateOne
 from edurelay.mongo.writes import insert_new
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERY_SECONDS
+from edurelay.runtime.together import together
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.sender import Attempt
 from edurelay_webhook_dispatcher.store import Store
@@ -128,7 +129,7 @@ class Recorder:
             settled()
 
     async def _write(self, entries: list[_Written], events: list[Entry]) -> None:
-        await asyncio.gather(self._store.events.add(events), self._write_deliveries(entries))
+        await together(self._store.events.add(events), self._write_deliveries(entries))
 
     async def _write_deliveries(self, entries: list[_Written]) -> None:
         newest: dict[str, _Written] = {entry.work.key.stored: entry for entry in entries}

@@ -15,6 +15,7 @@ from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import Document, StoreUnavailable
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERIES, DELIVERY_QUEUE_AGE
+from edurelay.runtime.together import together
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.keys import DeliveryKey
@@ -74,7 +75,7 @@ class Retrier:
         self._catch_up(due, full)
         chosen = self._choose(due)
         lease_ends = now + self._courier.lease
-        won = await asyncio.gather(*(self._store.backlog.claim(entry, lease_ends) for entry in chosen))
+        won = await together(*(self._store.backlog.claim(entry, lease_ends) for entry in chosen))
         claimed = [entry for entry, ours in zip(chosen, won, strict=True) if ours]
         ids = [entry["_id"] for entry in claimed]
         found = {each["_id"]: each async for each in self._store.deliveries.find({"_id": {"$in": ids}})} if ids else {}

@@ -14,6 +14,7 @@ from edurelay.events.envelope import Message
 from edurelay.kafka.errors import KafkaUnavailable, MessageTooLarge
 from edurelay.kafka.limits import MAX_MESSAGE_BYTES
 from edurelay.kafka.partitions import partition_of
+from edurelay.runtime.together import together
 from edurelay.runtime.tracing import current_traceparent
 
 #: Large enough that a burst of events seldom fills a batch: a full one makes all its senders wait for each other.
@@ -83,7 +84,7 @@ class Incarnation:
             ((place, queue),) = batches.items()
             await self._deliver(*place, queue)
         else:
-            await asyncio.gather(*(self._deliver(*place, queue) for place, queue in batches.items()))
+            await together(*(self._deliver(*place, queue) for place, queue in batches.items()))
 
     async def retire(self, patience: float) -> None:
         """Let what is under way finish within `patience` seconds, then end for certain; whoever still waits gets

@@ -14,6 +14,7 @@ from edurelay.events.topics import Topic
 from edurelay.kafka.errors import KafkaUnavailable
 from edurelay.kafka.handler import Assignment, Received
 from edurelay.runtime.logging import get_logger
+from edurelay.runtime.together import together
 
 _log = get_logger(__name__)
 
@@ -100,7 +101,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
             async with asyncio.timeout(_OFFSETS_SECONDS):
                 beginnings = await self._consumer.beginning_offsets(partitions)
                 ends = await self._consumer.end_offsets(partitions)
-                committed = await asyncio.gather(*(self._consumer.committed(partition) for partition in partitions))
+                committed = await together(*(self._consumer.committed(partition) for partition in partitions))
         except TimeoutError as error:
             raise KafkaUnavailable("the offsets of the assigned partitions could not be found") from error
         if generation != self.generation:

@@ -48,6 +48,11 @@ class Line:
         for thread in self._threads:
             thread.join()
 
+    @property
+    def broken(self) -> bool:
+        """True from the break on."""
+        return self._broken
+
     def mend(self) -> None:
         """Let everybody through again: a driver that cannot say goodbye waits long before it closes."""
         self._broken, self._left = False, -1

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 RECORDS, EVENTS = "edurelay.records", "edurelay.events"
 DISPATCHER = "webhook-dispatcher"
@@ -66,13 +67,15 @@ class Log:
             await admin.start()
             try:
                 while True:
-                    ends = await consumer.end_offsets(places)
-                    committed = await admin.list_consumer_group_offsets(group)
-                    if all(
-                        end == 0 or (place in committed and committed[place].offset >= end)
-                        for place, end in ends.items()
-                    ):
-                        return
+                    # A broker that is gone is asked in its turn until the client has noticed.
+                    with suppress(KafkaError):
+                        ends = await consumer.end_offsets(places)
+                        committed = await admin.list_consumer_group_offsets(group)
+                        if all(
+                            end == 0 or (place in committed and committed[place].offset >= end)
+                            for place, end in ends.items()
+                        ):
+                            return
                     await asyncio.sleep(0.1)
             finally:
                 await admin.close()

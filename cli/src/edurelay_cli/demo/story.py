@@ -110,11 +110,11 @@ class Story:
                     run = await self._client.runs.get(run.id)
                     progress.update(read, completed=run.counts.source)
                     progress.update(received, completed=self._receiver.events - before)
-                    if run.ended:
-                        break
                     if on_half is not None and await on_half(run):
                         on_half = None
-                    await asyncio.sleep(0.2)
+                    if run.ended:
+                        break
+                    await asyncio.sleep(0.1)
             progress.update(read, total=run.counts.source, completed=run.counts.source)
             expected = run.counts.created + run.counts.updated
             async with asyncio.timeout(RUN_SECONDS):
@@ -128,8 +128,9 @@ class Story:
         return run
 
     async def _kill(self, run: Run) -> bool:
-        """Kill, once a good part of the first events has arrived; True when it is done."""
-        if self._receiver.events < 1_000:
+        """Kill, once a good part of the first events has arrived, or all of a small school is read; True when it is
+        done."""
+        if self._receiver.events < 1_000 and not run.ended:
             return False
         for name in VICTIMS:
             pid = self._stack.process(name).pid

@@ -95,6 +95,12 @@ class Backlog:
         query: Document = {"due_at": {"$gt": 0, "$lte": now}, "endpoint": {"$nin": list(without)}}
         return await self._entries.find(query).sort("due_at", ASCENDING).limit(limit).to_list(limit)
 
+    async def oldest(self, endpoint: str) -> Document | None:
+        """Return the pending entry of an endpoint that was due first."""
+        query: Document = {"endpoint": endpoint, "due_at": {"$gt": 0}}
+        found = await self._entries.find(query).sort("due_at", ASCENDING).limit(1).to_list(1)
+        return found[0] if found else None
+
     async def claim(self, entry: Document, until: float) -> bool:
         """Keep others from an entry until then; False where one of them was quicker."""
         # Compared is a counter and not the due time, whose index would mislead the embedded store.

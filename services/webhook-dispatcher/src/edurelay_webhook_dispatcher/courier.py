@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from edurelay.messages.deliveries import DeliveryStatus
-from edurelay.runtime.metrics import DELIVERY_ATTEMPTS, DELIVERY_SECONDS, WINDOW_FULL
+from edurelay.runtime.metrics import DELIVERY_ATTEMPTS, DELIVERY_SECONDS, OPEN_BREAKERS, WINDOW_FULL
 from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.endpoint import Endpoint
+from edurelay_webhook_dispatcher.health import Health
 from edurelay_webhook_dispatcher.lanes import Lane
 from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.retries import Delivered, GiveUp, Retry, decide
@@ -19,6 +20,13 @@ from edurelay_webhook_dispatcher.work import State, Work
 
 #: How often the lanes are looked through for work that takes too long, in seconds.
 SWEEP = 0.5
+
+#: What an attempt came to, by where it left its delivery.
+OUTCOMES = {
+    DeliveryStatus.DELIVERED: "delivered",
+    DeliveryStatus.PENDING: "retry",
+    DeliveryStatus.DEAD_LETTERED: "dead_lettered",
+}
 
 
 class Courier:
@@ -29,6 +37,7 @@ class Courier:
         self,
         sender: Sender,
         recorder: Recorder,
+        health: Health,
         *,
         schedule: Sequence[float],
         lease: float,
@@ -36,6 +45,7 @@ class Courier:
     ) -> None:
         self._sender = sender
         self._recorder = recorder
+        self._health = health
         self._schedule = schedule
         self._gone = gone
         self._lanes: dict[str, Lane] = {}
@@ -87,10 +97,7 @@ class Courier:
 
     def share_failure(self, endpoint: Endpoint, work: Work) -> None:
         """Count an attempt for a delivery that waited for a probe which failed."""
-        now = time.time()
-        attempt = Attempt(
-            now, 0.0, error="not sent: the endpoint failed again and again, and when it was tried once more"
-        )
+        attempt = Attempt(time.time(), 0.0, error="not sent: the endpoint rests, and failed when it was tried again")
         self._recorder.put(work, self._judge(endpoint, work, attempt), attempt)
 
     async def run(self) -> None:
@@ -113,6 +120,7 @@ class Courier:
             self._write_down(spilled, wall)
             if lane.forgettable:
                 del self._lanes[endpoint_id]
+        OPEN_BREAKERS.of().set(sum(lane.breaker.open for lane in self._lanes.values()))
 
     async def finish(self, seconds: float) -> None:
         """Let the attempts that are under way end, for at most `seconds`; what waits goes to the store."""
@@ -138,9 +146,13 @@ class Courier:
         DELIVERY_SECONDS.of("queue").observe(work.begun - work.since)
         attempt = await self._sender.attempt(endpoint, work)
         DELIVERY_SECONDS.of("request").observe(attempt.seconds)
-        self._recorder.put(work, self._judge(endpoint, work, attempt), attempt)
+        state = self._judge(endpoint, work, attempt)
+        DELIVERY_ATTEMPTS.of(OUTCOMES[state.status]).inc()
+        self._recorder.put(work, state, attempt)
         if attempt.farewell is not None:
             self._gone(endpoint, attempt.farewell)
+        else:
+            self._health.judge(endpoint, attempt)
         return attempt
 
     def _judge(self, endpoint: Endpoint, work: Work, attempt: Attempt) -> State:
@@ -150,11 +162,10 @@ class Courier:
         )
         match decision:
             case Delivered():
-                DELIVERY_ATTEMPTS.of("delivered").inc()
                 return State(DeliveryStatus.DELIVERED)
             case Retry(seconds):
-                DELIVERY_ATTEMPTS.of("retry").inc()
                 return State(DeliveryStatus.PENDING, due=now + seconds)
-            case GiveUp(reason):
-                DELIVERY_ATTEMPTS.of("dead_lettered").inc()
+            case GiveUp(reason, exhausted):
+                if exhausted:
+                    self._health.exhausted(endpoint, work, attempt)
                 return State(DeliveryStatus.DEAD_LETTERED, reason=reason)

@@ -34,6 +34,8 @@ async def stack(tmp_path_factory: pytest.TempPathFactory, files: Path) -> AsyncI
         "EDURELAY_RETRY_SCHEDULE": SCHEDULE,
         "EDURELAY_ATTEMPT_SECONDS": "3",
         "EDURELAY_FILE_ROOTS": str(files),
+        "EDURELAY_DISABLE_AFTER_SECONDS": "8",
+        "EDURELAY_PROBE_SECONDS": "1",
     }
     async with LocalStack(folder, StackOptions(env=env)) as running:
         yield running

@@ -84,6 +84,7 @@ class Endpoint(Model):
     event_types: list[str]
     enabled: bool
     disabled_reason: str | None = None
+    probed: bool = False
     description: str
     signature_profiles: list[str]
     headers: dict[str, str]

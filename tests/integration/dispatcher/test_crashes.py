@@ -29,6 +29,7 @@ from edurelay.security.signatures import new_secret
 from edurelay_webhook_dispatcher import store
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoints import Endpoints
+from edurelay_webhook_dispatcher.health import Health
 from edurelay_webhook_dispatcher.intake import Intake
 from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.repository import Repository
@@ -96,7 +97,14 @@ async def dispatcher(uri: str, name: str, producer: Producer, url: str, log: Log
         sender = Sender(await stack.enter_async_context(client), seconds=5.0)
         kept = store.Store.of(database)
         recorder = Recorder(kept, producer, lease=LEASE)
-        courier = Courier(sender, recorder, schedule=SCHEDULE, lease=LEASE, gone=lambda endpoint, reason: None)
+        health = Health(
+            database[store.FAILING],
+            producer,
+            disable_after=3600.0,
+            disable=lambda endpoint, reason: None,
+            enable=lambda endpoint: None,
+        )
+        courier = Courier(sender, recorder, health, schedule=SCHEDULE, lease=LEASE, gone=lambda endpoint, reason: None)
         retrier = Retrier(kept, endpoints, courier, recorder)
         intake = Intake(endpoints, courier, recorder, DeadLetters(producer), kept)
         unread = log.messages[log.committed :]

@@ -40,7 +40,7 @@ def message(tenant: str) -> Message:
         data=orjson.dumps(data),
         traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     )
-    return Message(EVENTS.name, event.key, event.data, event.headers())
+    return event.message(EVENTS.name)
 
 
 def _data(sent: float) -> dict[str, Any]:

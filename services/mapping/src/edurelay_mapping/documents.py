@@ -139,7 +139,7 @@ def event_of(document: Document, *, maybe_repeated: bool, traceparent: str | Non
         traceparent=traceparent,
         maybe_repeated=maybe_repeated,
     )
-    return Message(EVENTS.name, event.key, event.data, event.headers())
+    return event.message(EVENTS.name)
 
 
 @lru_cache(maxsize=1024)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
@@ -11,8 +9,7 @@ from typing import Annotated
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from edurelay.events.envelope import Event, now
-from edurelay.events.ids import new_event_id
+from edurelay.events.envelope import Event
 from edurelay.events.topics import EVENTS as EVENTS_TOPIC
 from edurelay.kafka.log import LogReader
 from edurelay.mongo import Document
@@ -25,7 +22,8 @@ from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey
-from edurelay_webhook_dispatcher.replays import Replays, pending_delivery
+from edurelay_webhook_dispatcher.probes import TEST_EVENT, trial_delivery
+from edurelay_webhook_dispatcher.replays import Replays
 from edurelay_webhook_dispatcher.repository import Repository
 from edurelay_webhook_dispatcher.retrier import Retrier
 from edurelay_webhook_dispatcher.store import Store
@@ -63,7 +61,7 @@ class TestRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    event_type: str = "endpoint.test"
+    event_type: str = TEST_EVENT
 
 
 class Api:
@@ -259,18 +257,7 @@ class Api:
     )
     async def test(self, call: Call[TestRequest, None]) -> Answer:
         """The event is made for this endpoint alone and is not published."""
-        endpoint = self._endpoint(call.path)
-        data = {"endpoint_id": endpoint.id, "message": "This is a test event from Edurelay."}
-        event = Event(
-            id=new_event_id(),
-            type=call.body.event_type,
-            source="/edurelay/webhook-dispatcher",
-            tenant=endpoint.tenant,
-            time=now(),
-            data=orjson.dumps(data),
-        )
-        key = DeliveryKey(endpoint.tenant, endpoint.id, int(time.time() * 1000), f"t{secrets.token_hex(6)}")
-        document = pending_delivery(key, event)
+        document = trial_delivery(self._endpoint(call.path), call.body.event_type)
         await self._store.add_pending([document])
         self._retrier.wake()
         return Answer(202, views.DeliveryView.of(document))

@@ -30,9 +30,11 @@ from edurelay_webhook_dispatcher import store
 from edurelay_webhook_dispatcher.api import Api
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoints import Endpoints
+from edurelay_webhook_dispatcher.health import Health
 from edurelay_webhook_dispatcher.intake import Intake
 from edurelay_webhook_dispatcher.lanes import CLAIM_SECONDS
 from edurelay_webhook_dispatcher.notices import Notices
+from edurelay_webhook_dispatcher.probes import Probes
 from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.replays import Replays
 from edurelay_webhook_dispatcher.retrier import Retrier
@@ -81,9 +83,18 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
 
     recorder = Recorder(kept, producer, lease=lease)
     lifetime.spawn("the recorder", recorder.run())
+    health = Health(
+        database[store.FAILING],
+        producer,
+        disable_after=settings.disable_after_seconds,
+        disable=notices.failing,
+        enable=notices.recovered,
+    )
+    lifetime.spawn("the health of endpoints", health.run())
     courier = Courier(
         sender,
         recorder,
+        health,
         schedule=settings.schedule,
         lease=lease,
         gone=notices.gone,
@@ -93,7 +104,10 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     await lifetime.enter("attempts under way", _finished_at_the_end(courier, settings.drain_seconds / 2))
     retrier = Retrier(kept, endpoints, courier, recorder)
     lifetime.spawn("the retrier", retrier.run())
-    replays = Replays(database[store.REPLAYS], kept, Leases(database[store.LEASES]), log, retrier.wake)
+    leases = Leases(database[store.LEASES])
+    probes = Probes(kept, leases, endpoints, courier, pause=settings.probe_seconds)
+    lifetime.spawn("probes", probes.run())
+    replays = Replays(database[store.REPLAYS], kept, leases, log, retrier.wake)
     lifetime.spawn("replays", replays.run())
 
     intake = Intake(endpoints, courier, recorder, DeadLetters(producer), kept)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection as Names
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import ASCENDING, DESCENDING, Collection, DeleteOne, Document, UpdateOne
@@ -21,15 +22,19 @@ from edurelay_webhook_dispatcher.keys import DeliveryKey
 ABSENT_SECONDS = 0.25
 ABSENT_SECONDS_AT_MOST = 3600.0
 
+_NONE: Mapping[str, float] = MappingProxyType({})
+
 
 class Backlog:
-    """The entries: `_id` as the delivery's, endpoint, status, `due_at` (Unix time, pending only), claims."""
+    """The entries: `_id` as the delivery's, endpoint, status, claims; pending ones have `due_at` (Unix time), and
+    `rests_since` (Unix time) where they wait for their endpoint's breaker."""
 
     def __init__(self, entries: Collection) -> None:
         self._entries = entries
 
-    async def add(self, due: Mapping[str, float]) -> None:
-        """Make deliveries due, by primary key, whether or not they have an entry."""
+    async def add(self, due: Mapping[str, float], resting: Mapping[str, float] = _NONE) -> None:
+        """Make deliveries due, by primary key, whether or not they have an entry; `resting` has the `rests_since` of
+        those that wait for a breaker."""
         documents = [
             {
                 "_id": stored,
@@ -37,17 +42,36 @@ class Backlog:
                 "status": DeliveryStatus.PENDING.value,
                 "due_at": due_at,
                 "claims": 0,
+                **({"rests_since": resting[stored]} if stored in resting else {}),
             }
             for stored, due_at in due.items()
         ]
         present = await insert_new(self._entries, documents)
-        await self.put_off({each.document["_id"]: each.document["due_at"] for each in present})
+        await self.put_off({each.document["_id"]: each.document["due_at"] for each in present}, resting)
 
-    async def put_off(self, due: Mapping[str, float]) -> None:
+    async def put_off(self, due: Mapping[str, float], resting: Mapping[str, float] = _NONE) -> None:
         """Make entries due, where they are still there."""
+        pending = DeliveryStatus.PENDING.value
         await self._write(
-            UpdateOne({"_id": stored}, {"$set": {"status": DeliveryStatus.PENDING.value, "due_at": due_at}})
+            UpdateOne(
+                {"_id": stored},
+                {"$set": {"status": pending, "due_at": due_at, "rests_since": resting[stored]}}
+                if stored in resting
+                else {"$set": {"status": pending, "due_at": due_at}, "$unset": {"rests_since": ""}},
+            )
             for stored, due_at in due.items()
+        )
+
+    async def rest(self, endpoint: str, now: float, until: float, *, since: float) -> None:
+        """Put off what is due for an endpoint whose breaker is open, but for what has rested since before `since`."""
+        due = {"endpoint": endpoint, "due_at": {"$gt": 0, "$lte": now}}
+        await self._entries.update_many(due | {"rests_since": None}, {"$set": {"due_at": until, "rests_since": now}})
+        await self._entries.update_many(due | {"rests_since": {"$gt": since}}, {"$set": {"due_at": until}})
+
+    async def wake(self, endpoint: str, now: float) -> None:
+        """Make due what rested, since the endpoint's breaker has closed."""
+        await self._entries.update_many(
+            {"endpoint": endpoint, "rests_since": {"$gt": 0}}, {"$set": {"due_at": now}, "$unset": {"rests_since": ""}}
         )
 
     async def end(self, delivered: Iterable[str], dead: Iterable[str]) -> None:
@@ -57,7 +81,9 @@ class Backlog:
             [
                 *(DeleteOne({"_id": stored}) for stored in delivered),
                 *(
-                    UpdateOne({"_id": stored}, {"$set": {"status": status}, "$unset": {"due_at": ""}})
+                    UpdateOne(
+                        {"_id": stored}, {"$set": {"status": status}, "$unset": {"due_at": "", "rests_since": ""}}
+                    )
                     for stored in dead
                 ),
             ]
@@ -68,6 +94,12 @@ class Backlog:
         # The lower bound is what the embedded store needs to see that the index serves the query.
         query: Document = {"due_at": {"$gt": 0, "$lte": now}, "endpoint": {"$nin": list(without)}}
         return await self._entries.find(query).sort("due_at", ASCENDING).limit(limit).to_list(limit)
+
+    async def oldest(self, endpoint: str) -> Document | None:
+        """Return the pending entry of an endpoint that was due first."""
+        query: Document = {"endpoint": endpoint, "due_at": {"$gt": 0}}
+        found = await self._entries.find(query).sort("due_at", ASCENDING).limit(1).to_list(1)
+        return found[0] if found else None
 
     async def claim(self, entry: Document, until: float) -> bool:
         """Keep others from an entry until then; False where one of them was quicker."""

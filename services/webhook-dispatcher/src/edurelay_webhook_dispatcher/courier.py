@@ -8,16 +8,25 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from edurelay.messages.deliveries import DeliveryStatus
-from edurelay.runtime.metrics import DELIVERY_ATTEMPTS, DELIVERY_SECONDS, WINDOW_FULL
+from edurelay.runtime.metrics import DELIVERY_ATTEMPTS, DELIVERY_SECONDS, OPEN_BREAKERS, WINDOW_FULL
+from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.endpoint import Endpoint
+from edurelay_webhook_dispatcher.health import Health
 from edurelay_webhook_dispatcher.lanes import Lane
 from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.retries import Delivered, GiveUp, Retry, decide
-from edurelay_webhook_dispatcher.sender import Attempt, Sender
+from edurelay_webhook_dispatcher.sender import Sender
 from edurelay_webhook_dispatcher.work import State, Work
 
 #: How often the lanes are looked through for work that takes too long, in seconds.
 SWEEP = 0.5
+
+#: What an attempt came to, by where it left its delivery.
+OUTCOMES = {
+    DeliveryStatus.DELIVERED: "delivered",
+    DeliveryStatus.PENDING: "retry",
+    DeliveryStatus.DEAD_LETTERED: "dead_lettered",
+}
 
 
 class Courier:
@@ -28,6 +37,7 @@ class Courier:
         self,
         sender: Sender,
         recorder: Recorder,
+        health: Health,
         *,
         schedule: Sequence[float],
         lease: float,
@@ -35,25 +45,31 @@ class Courier:
     ) -> None:
         self._sender = sender
         self._recorder = recorder
+        self._health = health
         self._schedule = schedule
         self._gone = gone
         self._lanes: dict[str, Lane] = {}
         self.lease = lease
         #: Called when a lane that is behind has nothing left to do; the retrier listens.
         self.hungry: Callable[[], None] = lambda: None
+        #: Called with the id of an endpoint whose breaker has closed; the retrier listens.
+        self.recovered: Callable[[str], None] = lambda endpoint_id: None
 
     def lane(self, endpoint: Endpoint) -> Lane:
         """Return the endpoint's lane."""
         lane = self._lanes.get(endpoint.id)
         if lane is None:
-            lane = self._lanes[endpoint.id] = Lane(endpoint, self._attempt, lambda: self.hungry())
+            rest = max(self._schedule_of(endpoint))
+            lane = self._lanes[endpoint.id] = Lane(
+                endpoint, self._attempt, lambda: self.hungry(), lambda: self.recovered(endpoint.id), rest
+            )
         elif lane.endpoint is not endpoint:
             lane.update(endpoint)
         return lane
 
     def lanes(self) -> Iterable[Lane]:
         """Return every lane that was used and still has work, or is behind."""
-        return [lane for lane in self._lanes.values() if not lane.idle or lane.behind]
+        return [lane for lane in self._lanes.values() if not lane.idle or lane.behind or lane.breaker.open]
 
     def forget(self, endpoint_id: str) -> None:
         """Take an endpoint's waiting work to the store, since it is disabled or deleted."""
@@ -64,16 +80,25 @@ class Courier:
                 del self._lanes[endpoint_id]
 
     def carry(self, endpoint: Endpoint, work: Work) -> None:
-        """Attempt a delivery now if the lane is not behind; else it takes its turn through the store."""
-        lane = self.lane(endpoint)
+        """Attempt a delivery now if the lane is not behind and its breaker lets it; else it takes its turn through the
+        store."""
+        lane, now = self.lane(endpoint), time.time()
         pause = self._schedule_of(endpoint)[0] if not work.attempts and not work.recorded else 0.0
+        rest = lane.rests_until(now)
         if pause > 0:
-            self._recorder.put(work, State(DeliveryStatus.PENDING, due=time.time() + pause))
+            self._recorder.put(work, State(DeliveryStatus.PENDING, due=now + pause))
+        elif rest is not None:
+            self._recorder.put(work, State(DeliveryStatus.PENDING, due=rest, rests_since=now))
         elif lane.behind and not work.recorded:
             WINDOW_FULL.of().inc()
-            self._recorder.put(work, State(DeliveryStatus.PENDING, due=time.time()))
+            self._recorder.put(work, State(DeliveryStatus.PENDING, due=now))
         else:
             lane.offer(work)
+
+    def share_failure(self, endpoint: Endpoint, work: Work) -> None:
+        """Count an attempt for a delivery that waited for a probe which failed."""
+        attempt = Attempt(time.time(), 0.0, error="not sent: the endpoint rests, and failed when it was tried again")
+        self._recorder.put(work, self._judge(endpoint, work, attempt), attempt)
 
     async def run(self) -> None:
         """Sweep the lanes, until cancelled."""
@@ -87,11 +112,15 @@ class Courier:
         for endpoint_id, lane in list(self._lanes.items()):
             for work in lane.overdue(now):
                 self._recorder.put(work, State(DeliveryStatus.PENDING, due=wall + self.lease))
+            rest = lane.rests_until(wall)
+            if rest is not None:
+                self._write_down(lane.take_waiting(), rest, rests_since=wall)
             spilled = lane.spill(now)
             WINDOW_FULL.of().inc(len(spilled))
             self._write_down(spilled, wall)
-            if lane.idle and not lane.behind:
+            if lane.forgettable:
                 del self._lanes[endpoint_id]
+        OPEN_BREAKERS.of().set(sum(lane.breaker.open for lane in self._lanes.values()))
 
     async def finish(self, seconds: float) -> None:
         """Let the attempts that are under way end, for at most `seconds`; what waits goes to the store."""
@@ -104,41 +133,39 @@ class Courier:
                 task.cancel()
         await self._recorder.drained()
 
-    def _write_down(self, works: Iterable[Work], due: float) -> None:
+    def _write_down(self, works: Iterable[Work], due: float, rests_since: float | None = None) -> None:
         for work in works:
-            self._recorder.put(work, State(DeliveryStatus.PENDING, due=due))
+            self._recorder.put(work, State(DeliveryStatus.PENDING, due=due, rests_since=rests_since))
 
     def _schedule_of(self, endpoint: Endpoint) -> Sequence[float]:
         return endpoint.subscription.retry_schedule or self._schedule
 
-    async def _attempt(self, endpoint: Endpoint, work: Work) -> float:
+    async def _attempt(self, endpoint: Endpoint, work: Work) -> Attempt:
         await self._recorder.room()
         work.begun = time.monotonic()
         DELIVERY_SECONDS.of("queue").observe(work.begun - work.since)
         attempt = await self._sender.attempt(endpoint, work)
         DELIVERY_SECONDS.of("request").observe(attempt.seconds)
         state = self._judge(endpoint, work, attempt)
+        DELIVERY_ATTEMPTS.of(OUTCOMES[state.status]).inc()
         self._recorder.put(work, state, attempt)
-        if attempt.status == 410:
-            self._gone(endpoint, state.reason or "")
-        return attempt.seconds
+        if attempt.farewell is not None:
+            self._gone(endpoint, attempt.farewell)
+        else:
+            self._health.judge(endpoint, attempt)
+        return attempt
 
     def _judge(self, endpoint: Endpoint, work: Work, attempt: Attempt) -> State:
+        now = time.time()
         decision = decide(
-            number=work.made + 1,
-            status=attempt.status,
-            retry_after=attempt.retry_after,
-            schedule=self._schedule_of(endpoint),
-            chance=random.random(),
-            now=time.time(),
+            attempt, number=work.made + 1, schedule=self._schedule_of(endpoint), chance=random.random(), now=now
         )
         match decision:
             case Delivered():
-                DELIVERY_ATTEMPTS.of("delivered").inc()
                 return State(DeliveryStatus.DELIVERED)
             case Retry(seconds):
-                DELIVERY_ATTEMPTS.of("retry").inc()
-                return State(DeliveryStatus.PENDING, due=time.time() + seconds)
-            case GiveUp(reason):
-                DELIVERY_ATTEMPTS.of("dead_lettered").inc()
+                return State(DeliveryStatus.PENDING, due=now + seconds)
+            case GiveUp(reason, exhausted):
+                if exhausted:
+                    self._health.exhausted(endpoint, work, attempt)
                 return State(DeliveryStatus.DEAD_LETTERED, reason=reason)

@@ -63,6 +63,10 @@ class Endpoints:
         """Return True if the endpoint may get something."""
         return self._subscribers.has(endpoint.tenant, endpoint.id)
 
+    def probed(self) -> list[Endpoint]:
+        """Return the endpoints that were disabled for failing, and are tried from time to time."""
+        return [each for each in self._all.values() if each.subscription.probed and not self.enabled(each)]
+
     def closed_ids(self) -> list[str]:
         """Return the ids of the endpoints that exist and are disabled."""
         return [endpoint.id for endpoint in self._all.values() if not self.enabled(endpoint)]

@@ -2,7 +2,8 @@
 
 A lane keeps a slow receiver's work away from everybody else's. What is under way or waiting for longer than
 `PATIENCE` is written down as pending, so that the log can go on without it; a lane that cannot keep up passes what
-waits to the store, and until it has caught up, everything new as well.
+waits to the store, and until it has caught up, everything new as well. What the lane learns of its receiver, its
+window and its breaker, lasts for as long as this process does, and is learnt anew by the next.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from collections.abc import Awaitable, Callable
 
 from aiolimiter import AsyncLimiter
 
+from edurelay_webhook_dispatcher.attempts import Attempt
+from edurelay_webhook_dispatcher.breaker import Breaker
 from edurelay_webhook_dispatcher.endpoint import Endpoint
+from edurelay_webhook_dispatcher.window import Window
 from edurelay_webhook_dispatcher.work import Work
 
 #: How long an attempt may take, in seconds, before the store gets to know its delivery as pending.
@@ -32,17 +36,26 @@ CLAIM_SECONDS = 10.0
 
 
 class Lane:
-    """The lane of one endpoint. `attempt` makes one attempt with all that belongs to it, returns how many seconds it
-    took, and raises nothing; `hungry` is called when the lane is behind and could take more from the store."""
+    """The lane of one endpoint. `attempt` makes one attempt with all that belongs to it and raises nothing; `hungry` is
+    called when the lane is behind and could take more from the store, `recovered` when its breaker has closed;
+    `longest_rest` bounds, in seconds, for how long the breaker opens."""
 
     def __init__(
-        self, endpoint: Endpoint, attempt: Callable[[Endpoint, Work], Awaitable[float]], hungry: Callable[[], None]
+        self,
+        endpoint: Endpoint,
+        attempt: Callable[[Endpoint, Work], Awaitable[Attempt]],
+        hungry: Callable[[], None],
+        recovered: Callable[[], None],
+        longest_rest: float,
     ) -> None:
         self._attempt = attempt
         self._hungry = hungry
+        self._recovered = recovered
         self.under_way: dict[Work, asyncio.Task[None]] = {}
         self.waiting: deque[Work] = deque()
         self.behind = False
+        self.window = Window(endpoint.subscription.max_in_flight)
+        self.breaker = Breaker(longest_rest)
         #: The mean time of an attempt, lately, in seconds.
         self._mean = 0.0
         self.update(endpoint)
@@ -51,23 +64,34 @@ class Lane:
         """Take a changed endpoint over; attempts that are under way end as they began."""
         rate = endpoint.subscription.rate_per_second
         self.endpoint = endpoint
-        self.window = endpoint.subscription.max_in_flight
+        self.window.limit(endpoint.subscription.max_in_flight)
         self._limiter = AsyncLimiter(max(1.0, rate), max(1.0, rate) / rate) if rate else None
         self._fill()
 
     @property
     def room(self) -> int:
         """How many claimed deliveries the lane can take."""
-        return max(0, max(AHEAD, self.window) - len(self.under_way) - len(self.waiting))
+        if self.breaker.open:
+            return int(self.rests_until(time.time()) is None)
+        return max(0, max(AHEAD, self.window.places) - len(self.under_way) - len(self.waiting))
 
     @property
     def idle(self) -> bool:
         """True where nothing is under way and nothing waits."""
         return not self.under_way and not self.waiting
 
+    def rests_until(self, now: float) -> float | None:
+        """Return until when (Unix time) the breaker lets nothing through; None where it does."""
+        return self.breaker.rests_until(now, busy=not self.idle)
+
+    @property
+    def forgettable(self) -> bool:
+        """True where nothing would be lost with the lane."""
+        return self.idle and not self.behind and self.breaker.idle and self.window.full
+
     def offer(self, work: Work) -> None:
         """Begin with the work as soon as the window has a place for it."""
-        if self.waiting or len(self.under_way) >= self.window:
+        if self.waiting or len(self.under_way) >= self.window.places:
             self.waiting.append(work)
         else:
             self._begin(work)
@@ -82,7 +106,7 @@ class Lane:
         mean = max(self._mean, oldest)
         if mean <= SLOW:
             return []
-        keep = int(self.window / mean * HORIZON)
+        keep = int(self.window.places / mean * HORIZON)
         spilled = [self.waiting.pop() for _ in range(len(self.waiting) - keep)]
         spilled.reverse()
         self.behind = self.behind or bool(spilled)
@@ -103,14 +127,28 @@ class Lane:
         try:
             if self._limiter is not None:
                 await self._limiter.acquire()
-            seconds = await self._attempt(self.endpoint, work)
-            self._mean += (seconds - self._mean) * WEIGHT
+            begun, probe = time.time(), self.breaker.open
+            self._learn(await self._attempt(self.endpoint, work), begun, probe=probe)
         finally:
             del self.under_way[work]
             self._fill()
             if self.behind and not self.waiting:
                 self._hungry()
 
+    def _learn(self, attempt: Attempt, begun: float, *, probe: bool) -> None:
+        now = time.time()
+        self._mean += (attempt.seconds - self._mean) * WEIGHT
+        if attempt.succeeded:
+            self.window.widen()
+            was_open = self.breaker.open
+            self.breaker.succeeded(now)
+            if was_open:
+                self._recovered()
+            return
+        if attempt.throttles:
+            self.window.narrow(begun, now)
+        self.breaker.failed(now, probe=probe)
+
     def _fill(self) -> None:
-        while self.waiting and len(self.under_way) < self.window:
+        while self.waiting and len(self.under_way) < self.window.places and not self.breaker.open:
             self._begin(self.waiting.popleft())

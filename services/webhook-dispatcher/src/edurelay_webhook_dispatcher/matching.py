@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Generic, Protocol, TypeVar
 
+from edurelay.events.operational import NAMES as OPERATIONAL
+
 
 class Subscriber(Protocol):
     """What matching has to know of an endpoint."""
@@ -37,6 +39,11 @@ def matches(pattern: str, event_type: str) -> bool:
     elif len(parts) != len(wanted):
         return False
     return all(want in ("*", part) for want, part in zip(wanted, parts, strict=False))
+
+
+def _wants(pattern: str, event_type: str) -> bool:
+    """As `matches`, but that `*` alone takes nothing that Edurelay tells of its own work."""
+    return matches(pattern, event_type) and not (pattern == "*" and event_type in OPERATIONAL)
 
 
 class Subscribers(Generic[S]):
@@ -67,7 +74,7 @@ class Subscribers(Generic[S]):
             found = tuple(
                 subscriber
                 for subscriber in self._by_tenant.get(tenant, {}).values()
-                if any(matches(pattern, event_type) for pattern in subscriber.event_types)
+                if any(_wants(pattern, event_type) for pattern in subscriber.event_types)
             )
             if len(self._remembered) > 10_000:
                 self._remembered.clear()

@@ -22,8 +22,8 @@ from edurelay.mongo.writes import insert_new
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERY_SECONDS
 from edurelay.runtime.together import together
+from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.index import Entry
-from edurelay_webhook_dispatcher.sender import Attempt
 from edurelay_webhook_dispatcher.store import Store
 from edurelay_webhook_dispatcher.work import State, Work
 
@@ -151,15 +151,19 @@ class Recorder:
         """Before their documents are written: make those due that are not done yet."""
         lease_ends = time.time() + self._lease
         due = {name: entry.state.due or lease_ends for name, entry in entries.items() if not entry.state.delivered}
-        await self._store.backlog.add(due)
+        await self._store.backlog.add(due, _resting(entries))
 
     async def _close(self, entries: Mapping[str, _Written], changed: Container[str]) -> None:
         """After their documents are written: make the backlog agree with them."""
         states = {name: entry.state for name, entry in entries.items() if name in changed or entry.state.dead}
         due = {name: state.due for name, state in states.items() if state.due is not None}
-        await self._store.backlog.put_off(due)
+        await self._store.backlog.put_off(due, _resting(entries))
         delivered = [name for name, state in states.items() if state.delivered]
         await self._store.backlog.end(delivered, [name for name, state in states.items() if state.dead])
+
+
+def _resting(entries: Mapping[str, _Written]) -> dict[str, float]:
+    return {name: since for name, entry in entries.items() if (since := entry.state.rests_since) is not None}
 
 
 def _history(number: int, attempt: Attempt) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from edurelay.messages.deliveries import DeliveryStatus
@@ -40,11 +41,17 @@ class Retrier:
         self._courier = courier
         self._recorder = recorder
         self._wake = asyncio.Event()
+        self._recovered: set[str] = set()
         courier.hungry = self.wake
+        courier.recovered = self._on_recovery
 
     def wake(self) -> None:
         """Look at once, since something became due or a lane became free."""
         self._wake.set()
+
+    def _on_recovery(self, endpoint_id: str) -> None:
+        self._recovered.add(endpoint_id)
+        self.wake()
 
     async def run(self) -> None:
         """Look for due deliveries, until cancelled."""
@@ -67,13 +74,19 @@ class Retrier:
             self._wake.clear()
 
     async def bring(self) -> int:
-        """Claim what is due and has room; return how many deliveries were claimed."""
+        """Claim what is due and has room, and let rest what its endpoint's breaker keeps back; return how many
+        deliveries were looked at."""
         now = time.time()
-        full = {lane.endpoint.id for lane in self._courier.lanes() if lane.room == 0}
+        while self._recovered:
+            await self._store.backlog.wake(self._recovered.pop(), now)
+        resting = {lane.endpoint.id: until for lane in self._courier.lanes() if (until := lane.rests_until(now))}
+        full = {lane.endpoint.id for lane in self._courier.lanes() if lane.room == 0} - resting.keys()
         due = await self._store.backlog.due(now, without=[*full, *self._endpoints.closed_ids()], limit=LOOK)
         DELIVERY_QUEUE_AGE.of().set(now - due[0]["due_at"] if due else 0)
         self._catch_up(due, full)
-        chosen = self._choose(due)
+        kept_back = [entry for entry in due if entry["endpoint"] in resting]
+        await self._rest(kept_back, resting, now)
+        chosen = [*filter(self._had_its_attempt, kept_back), *self._choose(due)]
         lease_ends = now + self._courier.lease
         won = await together(*(self._store.backlog.claim(entry, lease_ends) for entry in chosen))
         claimed = [entry for entry, ours in zip(chosen, won, strict=True) if ours]
@@ -81,7 +94,21 @@ class Retrier:
         found = {each["_id"]: each async for each in self._store.deliveries.find({"_id": {"$in": ids}})} if ids else {}
         for entry in claimed:
             await self._take(entry, found.get(entry["_id"]))
-        return len(claimed)
+        return len(claimed) + len(kept_back)
+
+    async def _rest(self, entries: list[Document], resting: Mapping[str, float], now: float) -> None:
+        for endpoint_id in {entry["endpoint"] for entry in entries}:
+            since = self._probe_failed_at(endpoint_id)
+            await self._store.backlog.rest(endpoint_id, now, resting[endpoint_id], since=since)
+
+    def _had_its_attempt(self, entry: Document) -> bool:
+        """True for a delivery that waited for a probe which has failed meanwhile."""
+        since: float | None = entry.get("rests_since")
+        return since is not None and since <= self._probe_failed_at(entry["endpoint"])
+
+    def _probe_failed_at(self, endpoint_id: str) -> float:
+        endpoint = self._endpoints.get(endpoint_id)
+        return self._courier.lane(endpoint).breaker.probe_failed_at if endpoint is not None else 0.0
 
     async def _take(self, entry: Document, document: Document | None) -> None:
         endpoint = self._endpoints.get(entry["endpoint"])
@@ -90,6 +117,8 @@ class Retrier:
         elif endpoint is None:
             state = State(DeliveryStatus.DEAD_LETTERED, reason="the endpoint was deleted")
             self._recorder.put(work_of(document), state)
+        elif self._had_its_attempt(entry):
+            self._courier.share_failure(endpoint, work_of(document))
         else:
             self._courier.carry(endpoint, work_of(document))
 

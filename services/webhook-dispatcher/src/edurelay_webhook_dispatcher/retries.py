@@ -1,7 +1,7 @@
 """What happens after an attempt. Pure: a decision is returned, nobody waits or writes here.
 
-2xx delivers; 410 ends the delivery and disables the endpoint; everything else is tried again by the schedule, not
-before the receiver's own `Retry-After`, until the schedule is used up (Standard Webhooks 1.0.0).
+2xx delivers. 410 and the receiver's own word end the delivery; everything else is tried again by the schedule, not
+before the receiver's `Retry-After`, until the schedule is used up (Standard Webhooks 1.0.0).
 """
 
 from __future__ import annotations
@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
+from edurelay_webhook_dispatcher.attempts import Attempt
+
 #: The longest `Retry-After` that is honoured, in seconds.
 LONGEST_RETRY_AFTER = 86_400.0
+#: How long an endpoint is left alone at least that gets too much and does not say for how long, in seconds.
+THROTTLE_SECONDS = 60.0
 #: A pause is drawn from this share of it to both sides, so that what failed together does not return together.
 JITTER = 0.2
 
@@ -31,31 +35,34 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """The delivery goes to the dead letters; `endpoint_gone` says that the endpoint has to be disabled too."""
+    """The delivery goes to the dead letters; `exhausted` says that it had its whole schedule."""
 
     reason: str
-    endpoint_gone: bool = False
+    exhausted: bool = False
 
 
 Decision = Delivered | Retry | GiveUp
 
 
-def decide(
-    *, number: int, status: int | None, retry_after: str | None, schedule: Sequence[float], chance: float, now: float
-) -> Decision:
-    """Judge attempt `number` (from 1) that ended with HTTP `status`, or with None where there was no answer.
+def decide(attempt: Attempt, *, number: int, schedule: Sequence[float], chance: float, now: float) -> Decision:
+    """Judge attempt `number` (from 1) of a delivery.
 
     `schedule` holds the seconds before each attempt, `chance` is a number from 0 to 1 for the jitter, `now` the
-    Unix time by which a date in `retry_after` is judged.
+    Unix time by which a date in `Retry-After` is judged.
     """
-    if status is not None and 200 <= status <= 299:
+    if attempt.succeeded:
         return Delivered()
-    if status == 410:
-        return GiveUp("the endpoint answered 410 Gone", endpoint_gone=True)
+    if attempt.farewell is not None:
+        return GiveUp(attempt.farewell)
+    if attempt.refuses_delivery:
+        return GiveUp("the endpoint answered with webhook-delivery: abort-message")
     if number >= len(schedule):
-        return GiveUp("every attempt of the schedule failed")
-    pause = schedule[number] * (1 - JITTER + 2 * JITTER * chance)
-    return Retry(max(pause, seconds_asked(retry_after, now)))
+        return GiveUp("every attempt of the schedule failed", exhausted=True)
+    least = seconds_asked(attempt.retry_after, now)
+    if attempt.throttles and not least:
+        # Never longer than the schedule itself would ever wait: whoever asks for seconds gets seconds.
+        least = min(THROTTLE_SECONDS, max(schedule))
+    return Retry(max(schedule[number] * (1 - JITTER + 2 * JITTER * chance), least))
 
 
 def seconds_asked(retry_after: str | None, now: float) -> float:

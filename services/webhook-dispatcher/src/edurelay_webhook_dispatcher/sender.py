@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from edurelay.egress.client import EgressClient
-from edurelay.egress.errors import EgressError
+from edurelay.egress.errors import EgressError, EgressTimeout
 from edurelay.runtime.tracing import continue_trace
+from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.work import Work
 
@@ -16,18 +16,6 @@ READ_BYTES = 64 * 1024
 KEPT_BYTES = 16 * 1024
 #: How much is kept of the answer to a success, which nobody has to find out about, in bytes.
 KEPT_OF_SUCCESS = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What came of one attempt. `at` is Unix time, `seconds` the whole exchange, `status` None without an answer."""
-
-    at: float
-    seconds: float
-    status: int | None = None
-    error: str | None = None
-    retry_after: str | None = None
-    excerpt: str = ""
 
 
 class Sender:
@@ -55,7 +43,8 @@ class Sender:
                     repeatable=True,
                 )
         except EgressError as error:
-            return Attempt(began, time.time() - began, error=str(error))
+            timed_out = isinstance(error, EgressTimeout)
+            return Attempt(began, time.time() - began, error=str(error), timed_out=timed_out)
         success = 200 <= answer.status <= 299
         kept = answer.body[: KEPT_OF_SUCCESS if success else KEPT_BYTES]
         return Attempt(
@@ -63,5 +52,6 @@ class Sender:
             time.time() - began,
             status=answer.status,
             retry_after=answer.headers.get("retry-after"),
+            wish=answer.headers.get("webhook-delivery"),
             excerpt=kept.decode("utf-8", "replace").replace("\x00", "�"),
         )

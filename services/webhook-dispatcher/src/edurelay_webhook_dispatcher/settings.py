@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from edurelay.runtime.settings import ServiceSettings
 
@@ -12,7 +12,8 @@ DEFAULT_SCHEDULE = "0,5,300,1800,7200,18000,36000,50400,72000,86400"
 
 class DispatcherSettings(ServiceSettings):
     """`retry_schedule` is a comma list of seconds, one entry an attempt; `attempt_seconds` bounds a whole attempt,
-    `connect_seconds` its beginning; `require_https` refuses plain HTTP except to hosts that `egress_allow` lists."""
+    `connect_seconds` its beginning; `require_https` refuses plain HTTP except to hosts that `egress_allow` lists.
+    An endpoint that has only failed for `disable_after_seconds` is disabled, and tried every `probe_seconds`."""
 
     mongo_database: str = "edurelay_webhook_dispatcher"
     gateway_url: str = ""
@@ -20,6 +21,8 @@ class DispatcherSettings(ServiceSettings):
     attempt_seconds: float = 15.0
     connect_seconds: float = 5.0
     require_https: bool = True
+    disable_after_seconds: float = Field(default=5 * 86_400.0, gt=0)
+    probe_seconds: float = Field(default=3600.0, gt=0)
 
     @field_validator("retry_schedule")
     @classmethod

@@ -38,9 +38,12 @@ GIVEN_IDS: Final = CollectionSpec("given_ids")
 #: `_id`, tenant, endpoint, since, until (milliseconds), event_types; `open` until all of it stands in `deliveries`.
 REPLAYS: Final = CollectionSpec("replays", indexes=(Index((("open", ASCENDING),), partial={"open": True}),))
 
+#: `_id` is an endpoint at which nothing arrives, `since` a Unix time, `told` how many warnings were given.
+FAILING: Final = CollectionSpec("failing")
+
 LEASES: Final = CollectionSpec("leases")
 
-ALL: Final = (DELIVERIES, BACKLOG, EVENTS, GIVEN_IDS, REPLAYS, LEASES)
+ALL: Final = (DELIVERIES, BACKLOG, EVENTS, GIVEN_IDS, REPLAYS, FAILING, LEASES)
 
 
 @dataclass(frozen=True)

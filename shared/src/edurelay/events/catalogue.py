@@ -21,6 +21,8 @@ COURSE_MANAGEMENT = "course-management.md"
 SKILL_PASSPORT = "skill-passport.md"
 #: The source of the entity events: the canonical model itself, from which their data follows.
 ENTITY_MODEL = "edurelay.model"
+#: The source of what Edurelay tells of its own work; see `operational`.
+OPERATION = "edurelay.operation"
 
 
 class EventData(BaseModel):
@@ -116,6 +118,43 @@ class CourseCompleted(EventData):
     certificate_url: str | None = None
 
 
+class EndpointDisabled(EventData):
+    """Who wants to know it has another endpoint, since this one gets nothing any more."""
+
+    endpoint_id: str
+    reason: str
+    probed: bool = Field(description="It is tried once an hour, and enabled again where that succeeds.")
+
+
+class EndpointFailing(EventData):
+    """Told at 50, 70 and 90 percent of the way to the endpoint's being disabled."""
+
+    endpoint_id: str
+    failing_since: str
+    percent: int
+    disabled_after: str = Field(description="From then on the next failure disables it.")
+
+
+class EndpointRecovered(EventData):
+    """Told of an endpoint of which it was told that it fails."""
+
+    endpoint_id: str
+    failing_since: str
+    was_disabled: bool
+
+
+class DeliveryExhausted(EventData):
+    """Told at most once an hour of each endpoint; the endpoint's dead letters are in the API."""
+
+    endpoint_id: str
+    delivery_id: str
+    event_id: str
+    event_type: str
+    attempts: int
+    last_status: int | None = None
+    last_error: str | None = None
+
+
 def _attributes_model(model: type[Entity]) -> type[BaseModel]:
     """Return the model of an entity's attributes as they leave the hub: a reference is there with both its ids."""
     fields: dict[str, Any] = {}
@@ -188,6 +227,16 @@ def _documented() -> list[EventType]:
     ]
 
 
+def _operational() -> list[EventType]:
+    """Return what Edurelay tells of its own work."""
+    return [
+        EventType("endpoint.disabled", "An endpoint was disabled, and not by its owner.", EndpointDisabled, OPERATION),
+        EventType("endpoint.failing", "Nothing has arrived at an endpoint for days.", EndpointFailing, OPERATION),
+        EventType("endpoint.recovered", "A failing endpoint takes deliveries again.", EndpointRecovered, OPERATION),
+        EventType("delivery.exhausted", "Every attempt of a delivery failed.", DeliveryExhausted, OPERATION),
+    ]
+
+
 #: The entity events that a founding document names as well, with the document.
 _COINCIDING = {"student.created": SKILL_PASSPORT}
 
@@ -208,5 +257,5 @@ def _entity_events() -> list[EventType]:
 
 #: Every event type by its name.
 EVENT_TYPES: Mapping[str, EventType] = MappingProxyType(
-    {declared.name: declared for declared in [*_documented(), *_entity_events()]}
+    {declared.name: declared for declared in [*_documented(), *_entity_events(), *_operational()]}
 )

@@ -77,6 +77,10 @@ class Event:
             headers.append((MAYBE_REPEATED, b"1"))
         return headers
 
+    def message(self, topic: str) -> Message:
+        """Return the message that carries the event."""
+        return Message(topic, self.key, self.data, self.headers())
+
     @classmethod
     def from_message(cls, headers: HeaderList, value: bytes | None) -> Event:
         """Read an event back. Raises `MalformedEvent` where a required attribute or the data is missing."""

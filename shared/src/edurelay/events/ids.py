@@ -53,6 +53,11 @@ def published_event_id(tenant: str, idempotency_key: str, index: int) -> str:
     return "evk_" + digest("published", tenant, idempotency_key, str(index)).hex()
 
 
+def operational_event_id(event_type: str, endpoint: str, moment_ms: int, *parts: str) -> str:
+    """Return the id of what Edurelay tells of an endpoint; `moment_ms` and `parts` say which time it is told."""
+    return _event_id(moment_ms, digest("operational", event_type, endpoint, str(moment_ms), *parts))
+
+
 def new_event_id() -> str:
     """Return a fresh id for an event that is published now."""
     return _event_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))

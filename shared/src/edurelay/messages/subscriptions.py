@@ -20,7 +20,8 @@ class Subscription(InternalMessage):
 
     `secrets` are sealed with `sealing_context(tenant, id)`; the current one comes first, an older one follows
     while a rotation overlaps, with the moment (Unix seconds) at which it stops signing in `secret_expiries`
-    (0: never). `retry_schedule` is in seconds between attempts, None for the service's own.
+    (0: never). `retry_schedule` is in seconds between attempts, None for the service's own. `probed` is a disabled one
+    that failed for too long: it is tried from time to time, and enabled where that succeeds.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Subscription(InternalMessage):
     url: str
     event_types: list[str]
     enabled: bool = True
+    probed: bool = False
     signature_profiles: list[SignatureProfile]
     headers: dict[str, str] = {}
     secrets: list[str]

@@ -136,6 +136,9 @@ DELIVERY_QUEUE_AGE = _all.gauge("delivery_queue_age_seconds", "How long the olde
 WINDOW_FULL = _all.counter(
     "delivery_window_full_total", "Deliveries put into the due-time index, since their endpoint's window was full"
 )
+OPEN_BREAKERS = _all.gauge(
+    "delivery_open_breakers", "Endpoints that rest in this process, since nearly nothing arrives there"
+)
 DELIVERIES = _all.gauge(
     "deliveries", "Deliveries that have not arrived, by status", label("status", "pending", "dead_lettered")
 )

@@ -20,6 +20,7 @@ def announcement(endpoint: StoredEndpoint) -> Message:
         url=endpoint.url,
         event_types=endpoint.event_types,
         enabled=endpoint.enabled,
+        probed=endpoint.probed,
         signature_profiles=endpoint.signature_profiles,
         headers=endpoint.headers,
         secrets=[secret.sealed for secret in endpoint.secrets],

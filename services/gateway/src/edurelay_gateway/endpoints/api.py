@@ -11,6 +11,7 @@ from edurelay_gateway.endpoints.models import (
     EndpointCreated,
     EndpointGone,
     EndpointPage,
+    EndpointRecovered,
     EndpointSecrets,
     EndpointView,
     SecretRotation,
@@ -173,6 +174,20 @@ class InternalEndpointApi:
         answers={204: None},
     )
     async def disable_gone(self, call: Call[EndpointGone, None]) -> Answer:
-        """Its receiver answered 410."""
+        """Its receiver said so, or nothing has arrived there for days."""
         await self._endpoints.disable_gone(call.path["tenant_id"], call.path["endpoint_id"], call.body)
+        return Answer(204)
+
+    @operation(
+        "POST",
+        "/internal/tenants/{tenant_id}/endpoints/{endpoint_id}/recovered",
+        summary="Enable an endpoint that was disabled for failing",
+        tag="internal",
+        auth="internal",
+        body=EndpointRecovered,
+        answers={204: None},
+    )
+    async def enable_recovered(self, call: Call[EndpointRecovered, None]) -> Answer:
+        """A delivery that tried it out has arrived."""
+        await self._endpoints.enable_recovered(call.path["tenant_id"], call.path["endpoint_id"], call.body.version)
         return Answer(204)

@@ -59,13 +59,15 @@ class EndpointChange(BaseModel):
 
 class EndpointView(BaseModel):
     """An endpoint. `in_force` is false while its last change has not reached the dispatcher yet; `disabled_reason`
-    says why it was disabled where that was not its owner's doing."""
+    says why it was disabled where that was not its owner's doing; one that is `probed` is tried from time to time, and
+    enabled where that succeeds."""
 
     id: str
     url: str
     event_types: list[str]
     enabled: bool
     disabled_reason: str | None
+    probed: bool
     description: str
     signature_profiles: list[SignatureProfile]
     headers: dict[str, str]
@@ -114,9 +116,17 @@ class SecretRotation(BaseModel):
 
 
 class EndpointGone(BaseModel):
-    """The dispatcher's word that an endpoint wants nothing any more; `version` is the state that it speaks of."""
+    """The dispatcher's word that an endpoint wants nothing any more, or that nothing arrives there and it is `probed`
+    from now on; `version` is the state that it speaks of."""
 
     reason: str = Field(min_length=1, max_length=500)
+    version: int
+    probed: bool = False
+
+
+class EndpointRecovered(BaseModel):
+    """The dispatcher's word that a probe has arrived; `version` is the state that it speaks of."""
+
     version: int
 
 
@@ -141,6 +151,7 @@ class StoredEndpoint(BaseModel):
     event_types: list[str]
     enabled: bool
     disabled_reason: str | None = None
+    probed: bool = False
     description: str
     signature_profiles: list[SignatureProfile]
     headers: dict[str, str]

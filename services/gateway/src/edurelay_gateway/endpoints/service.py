@@ -12,6 +12,8 @@ from edurelay.egress.guard import AddressGuard
 from edurelay.egress.urls import check_url
 from edurelay.events.envelope import now
 from edurelay.events.ids import new_id
+from edurelay.events.operational import Operational, operational_event
+from edurelay.events.topics import EVENTS
 from edurelay_gateway.endpoints.models import (
     EndpointChange,
     EndpointCreate,
@@ -28,7 +30,7 @@ from edurelay_gateway.publication import Publication
 #: How often a change is tried again because somebody else changed the same endpoint meanwhile.
 ATTEMPTS = 8
 
-_ENABLED: dict[str, object] = {"enabled": True, "disabled_reason": None}
+_ENABLED: dict[str, object] = {"enabled": True, "disabled_reason": None, "probed": False}
 
 
 class Endpoints:
@@ -100,8 +102,8 @@ class Endpoints:
             self._check_url(wanted.url)
         if not changes:
             return await self.get(tenant, endpoint_id)
-        if changes.get("enabled"):
-            changes["disabled_reason"] = None
+        if "enabled" in changes:
+            changes |= {"disabled_reason": None, "probed": False}
         return await self._change(tenant, endpoint_id, lambda seen: changes)
 
     async def enable(self, tenant: str, endpoint_id: str) -> StoredEndpoint:
@@ -115,8 +117,24 @@ class Endpoints:
         seen = await self._store.of(tenant).get(endpoint_id)
         if seen is None or seen.version != gone.version or not seen.enabled:
             return
-        changes = {"enabled": False, "disabled_reason": gone.reason}
-        if await self._store.of(tenant).change(seen, changes) is not None:
+        changes = {"enabled": False, "disabled_reason": gone.reason, "probed": gone.probed}
+        told = operational_event(
+            Operational.ENDPOINT_DISABLED,
+            tenant,
+            endpoint_id,
+            {"reason": gone.reason, "probed": gone.probed},
+            moment=self._clock(),
+            parts=(str(gone.version),),
+        )
+        if await self._store.of(tenant).change(seen, changes, [told.message(EVENTS.name)]) is not None:
+            await self._publication.flush(endpoint_id)
+
+    async def enable_recovered(self, tenant: str, endpoint_id: str, version: int) -> None:
+        """Enable an endpoint that was disabled for failing, unless it was changed since or does not exist."""
+        seen = await self._store.of(tenant).get(endpoint_id)
+        if seen is None or seen.version != version or not seen.probed:
+            return
+        if await self._store.of(tenant).change(seen, _ENABLED) is not None:
             await self._publication.flush(endpoint_id)
 
     async def rotate_secret(self, tenant: str, endpoint_id: str, overlap: float) -> EndpointSecrets:

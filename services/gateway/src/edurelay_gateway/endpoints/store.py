@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edurelay.events.envelope import now
+from edurelay.events.envelope import Message, now
 from edurelay.mongo import CollectionSpec, Database
 from edurelay.mongo.outbox import UNSENT_INDEX, pending
 from edurelay_gateway.endpoints.announcement import announcement
@@ -52,14 +53,18 @@ class TenantEndpoints:
         """Insert a new endpoint, which carries its announcement."""
         await self._documents.insert({**endpoint.to_document(), "unsent": pending(announcement(endpoint))})
 
-    async def change(self, seen: StoredEndpoint, changes: dict[str, Any]) -> StoredEndpoint | None:
-        """Change an endpoint as it was `seen`, under the next version; it carries its announcement. Returns None
-        where it is not as it was seen any more."""
+    async def change(
+        self, seen: StoredEndpoint, changes: Mapping[str, Any], also: Sequence[Message] = ()
+    ) -> StoredEndpoint | None:
+        """Change an endpoint as it was `seen`, under the next version; it carries its announcement, and what is `also`
+        to be told of the change. Returns None where it is not as it was seen any more."""
         changed = seen.model_copy(update={**changes, "version": seen.version + 1, "updated_at": now()})
         document = changed.to_document()
         fields = {name: document[name] for name in (*changes, "version", "updated_at")}
         as_seen = {"version": seen.version, **LIVE}
-        if not await self._documents.update(seen.id, {"$set": fields, **carrying([announcement(changed)])}, as_seen):
+        if not await self._documents.update(
+            seen.id, {"$set": fields, **carrying([announcement(changed), *also])}, as_seen
+        ):
             return None
         found = await self._documents.find(seen.id)
         return StoredEndpoint.model_validate(found) if found is not None else None

@@ -1,0 +1,51 @@
+"""What came of one attempt. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: The answers by which a receiver says that it gets too much, or that nothing behind it answers (Standard Webhooks
+#: 1.0.0). An answer that does not come in time says the same.
+THROTTLING = frozenset({429, 502, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of one attempt. `at` is Unix time, `seconds` the whole exchange, `status` None without an answer;
+    `retry_after` and `wish` are the answer's headers `Retry-After` and `webhook-delivery`."""
+
+    at: float
+    seconds: float
+    status: int | None = None
+    error: str | None = None
+    timed_out: bool = False
+    retry_after: str | None = None
+    wish: str | None = None
+    excerpt: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """True where the receiver took the delivery: any 2xx, and nothing else."""
+        return self.status is not None and 200 <= self.status <= 299
+
+    @property
+    def throttles(self) -> bool:
+        """True where the endpoint is to get less."""
+        return self.timed_out or self.status in THROTTLING
+
+    @property
+    def farewell(self) -> str | None:
+        """Why the endpoint is to get nothing any more; None where it did not say so."""
+        if self.status == 410:
+            return "the endpoint answered 410 Gone"
+        if self._wishes("disable"):
+            return "the endpoint answered with webhook-delivery: disable"
+        return None
+
+    @property
+    def refuses_delivery(self) -> bool:
+        """True where the receiver wants this delivery never again, whatever else it wants."""
+        return self._wishes("abort-message")
+
+    def _wishes(self, wish: str) -> bool:
+        return self.wish is not None and self.wish.strip().lower() == wish

@@ -17,9 +17,9 @@ EVENT_TYPE = "bench.measured"
 SIZE = 1024
 
 
-def published_body(sent: float = 0.0) -> bytes:
+def published_body(sent: float = 0.0, event_type: str = EVENT_TYPE) -> bytes:
     """Return the body of `POST /v1/events`; `sent` (Unix seconds) travels along to the receiver."""
-    return _filled({"type": EVENT_TYPE, "data": _data(sent)}, SIZE)
+    return _filled({"type": event_type, "data": _data(sent)}, SIZE)
 
 
 def delivered_body() -> bytes:

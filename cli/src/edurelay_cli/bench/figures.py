@@ -74,6 +74,8 @@ class Figures:
     rates: dict[str, Rate] = field(default_factory=dict)
     system: System | None = None
     latency_ms: dict[str, float] | None = None
+    fan_out: dict[str, float] | None = None
+    isolation_p99_ms: dict[str, float] | None = None
     memory_mb: dict[str, dict[str, float]] | None = None
 
     def document(self) -> dict[str, Any]:
@@ -82,6 +84,8 @@ class Figures:
             **{name: rate.document for name, rate in self.rates.items()},
             "system": self.system.document if self.system else None,
             "latency_ms": self.latency_ms,
+            "fan_out": self.fan_out,
+            "isolation_p99_ms": self.isolation_p99_ms,
             "memory_mb": self.memory_mb,
         }
 
@@ -94,6 +98,12 @@ class Figures:
         if self.latency_ms is not None:
             shown = "   ".join(f"{name} {value:.1f} ms" for name, value in self.latency_ms.items())
             console.print(f"\nlatency, publish to receipt: {shown}")
+        if self.fan_out is not None:
+            shown = "   ".join(f"{name.replace('_', ' ')} {value:,.0f}" for name, value in self.fan_out.items())
+            console.print(f"\nfan-out, deliveries a second: {shown}")
+        if self.isolation_p99_ms is not None:
+            shown = "   ".join(f"{name.replace('_', ' ')} {value:.1f}" for name, value in self.isolation_p99_ms.items())
+            console.print(f"\np99 of a healthy endpoint, ms: {shown}")
         if self.memory_mb is not None:
             self._show_memory(console, self.memory_mb)
 

@@ -88,9 +88,9 @@ class Ground:
             yield
 
     @asynccontextmanager
-    async def endpoint(self) -> AsyncIterator[Endpoint]:
-        """Have everything of the tenant delivered to the receiver, for as long as the context is open."""
-        endpoint = await self.client.endpoints.create(self.receiver_url, ["*"], max_in_flight=WINDOW)
+    async def endpoint(self, event_type: str = "*") -> AsyncIterator[Endpoint]:
+        """Have everything of the tenant, or one type, delivered to the receiver, for as long as the context is open."""
+        endpoint = await self.client.endpoints.create(self.receiver_url, [event_type], max_in_flight=WINDOW)
         try:
             await self.client.endpoints.test(endpoint.id)
             await self.until_received(1, 20)
@@ -98,6 +98,16 @@ class Ground:
             yield endpoint
         finally:
             await self.client.endpoints.delete(endpoint.id)
+
+    @asynccontextmanager
+    async def endpoints(self, count: int, url: str, event_type: str) -> AsyncIterator[None]:
+        """Have one type delivered to many endpoints at one URL."""
+        made = [await self.client.endpoints.create(url, [event_type]) for _ in range(count)]
+        try:
+            yield
+        finally:
+            for endpoint in made:
+                await self.client.endpoints.delete(endpoint.id)
 
     async def settled(self) -> None:
         """Return when nothing is under way between the services."""
@@ -158,7 +168,13 @@ def still(*processes: Process) -> Iterator[None]:
 async def ground(folder: StackFolder, sizes: Sizes, files: Path) -> AsyncIterator[Ground]:
     """Start a stack whose runner may read `files`, and the receiver."""
     async with AsyncExitStack() as exits:
-        options = StackOptions(env={"EDURELAY_FILE_ROOTS": str(files), "EDURELAY_EGRESS_ALLOW": "127.0.0.0/8"})
+        options = StackOptions(
+            env={
+                "EDURELAY_FILE_ROOTS": str(files),
+                "EDURELAY_EGRESS_ALLOW": "127.0.0.0/8",
+                "EDURELAY_ENDPOINT_LIMIT": "1100",
+            }
+        )
         stack = await exits.enter_async_context(LocalStack(folder, options))
         await apply_topics(stack.bootstrap, [BARE_RECORDS, BARE_EVENTS], replication_factor=1)
         port = free_port()

@@ -13,12 +13,12 @@ from rich.console import Console
 from edurelay_cli.bench.figures import Figures
 from edurelay_cli.bench.ground import ground
 from edurelay_cli.bench.sizes import Sizes
-from edurelay_cli.bench.stages import delivery, gateway, latency, mapping, memory, system
+from edurelay_cli.bench.stages import delivery, fan_out, gateway, isolation, latency, mapping, memory, system
 from edurelay_cli.stack import StackFolder
 
 _RATES = {"gateway": gateway.measure, "mapping": mapping.measure, "delivery": delivery.measure}
 
-STAGES = (*_RATES, "system", "latency", "memory")
+STAGES = (*_RATES, "system", "latency", "fan-out", "isolation", "memory")
 
 
 async def measure(folder: StackFolder, sizes: Sizes, stages: Collection[str], console: Console) -> Figures:
@@ -50,6 +50,12 @@ async def _measure_speed(
         if "latency" in stages:
             console.print("[dim]… latency[/]")
             figures.latency_ms = await latency.measure(place)
+        if "fan-out" in stages:
+            console.print("[dim]… fan-out[/]")
+            figures.fan_out = await fan_out.measure(place)
+        if "isolation" in stages:
+            console.print("[dim]… isolation[/]")
+            figures.isolation_p99_ms = await isolation.measure(place)
 
 
 async def _measure_memory(folder: StackFolder, sizes: Sizes, console: Console, figures: Figures) -> None:

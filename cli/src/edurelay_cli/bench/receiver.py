@@ -1,5 +1,7 @@
 """The benchmark's receiver, a process of its own: answers 200 to everything, and says what came when it is asked.
 
+What is posted to `/slow` is answered after `SLOW_SECONDS`, and not counted.
+
 `GET /` answers `{count, distinct, last, latencies}`, `GET /count` only how many came, `GET /reset` forgets. `last` is
 the Unix time of the last arrival. A body that holds `"sent":<Unix seconds>` has its latency kept, in milliseconds.
 """
@@ -14,6 +16,8 @@ from typing import cast
 
 import orjson
 import uvloop
+
+SLOW_SECONDS = 30.0
 
 _OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
@@ -73,7 +77,10 @@ class _Server(asyncio.Protocol):
             if len(self._buffer) < size:
                 return
             request, self._buffer = self._buffer[:size], self._buffer[size:]
-            self._transport.write(self._answer(request, end + 4))
+            if request.startswith(b"POST /slow"):
+                asyncio.get_running_loop().call_later(SLOW_SECONDS, self._transport.write, _OK)
+            else:
+                self._transport.write(self._answer(request, end + 4))
 
     def _answer(self, request: bytes, body_at: int) -> bytes:
         if request.startswith(b"POST"):

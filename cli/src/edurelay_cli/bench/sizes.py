@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Counts a round, rounds, and seconds. `memory` are the two sizes of a sync whose memory is compared."""
+    """Counts a round, rounds, and seconds. `fan_out` is events and endpoints, `widest` the endpoints of one event,
+    `neighbours` are hanging and dead endpoints, and `memory` the two sizes of a sync whose memory is compared."""
 
     rounds: int
     published: int
@@ -16,6 +17,9 @@ class Sizes:
     system: int
     warm_up: int
     latency_seconds: int
+    fan_out: tuple[int, int]
+    widest: int
+    neighbours: tuple[int, int]
     memory: tuple[int, int]
 
 
@@ -27,6 +31,9 @@ FULL = Sizes(
     system=10_000,
     warm_up=2_000,
     latency_seconds=20,
+    fan_out=(500, 20),
+    widest=1_000,
+    neighbours=(100, 1_000),
     memory=(10_000, 100_000),
 )
 
@@ -38,6 +45,9 @@ QUICK = Sizes(
     system=500,
     warm_up=200,
     latency_seconds=3,
+    fan_out=(20, 5),
+    widest=20,
+    neighbours=(5, 20),
     memory=(500, 1_000),
 )
 

@@ -27,7 +27,7 @@ _NONE: Mapping[str, float] = MappingProxyType({})
 
 class Backlog:
     """The entries: `_id` as the delivery's, endpoint, status, claims; pending ones have `due_at` (Unix time), and
-    `rests_since` (Unix time) where they wait for their endpoint's breaker."""
+    `rests_since` (Unix time) where they wait for their endpoint to get something again."""
 
     def __init__(self, entries: Collection) -> None:
         self._entries = entries
@@ -62,14 +62,14 @@ class Backlog:
             for stored, due_at in due.items()
         )
 
-    async def rest(self, endpoint: str, now: float, until: float, *, since: float) -> None:
-        """Put off what is due for an endpoint whose breaker is open, but for what has rested since before `since`."""
+    async def rest(self, endpoint: str, now: float, until: float, *, since: float = 0.0) -> None:
+        """Put off what is due for an endpoint that gets nothing now, but for what has rested since before `since`."""
         due = {"endpoint": endpoint, "due_at": {"$gt": 0, "$lte": now}}
         await self._entries.update_many(due | {"rests_since": None}, {"$set": {"due_at": until, "rests_since": now}})
         await self._entries.update_many(due | {"rests_since": {"$gt": since}}, {"$set": {"due_at": until}})
 
     async def wake(self, endpoint: str, now: float) -> None:
-        """Make due what rested, since the endpoint's breaker has closed."""
+        """Make due what rested, since the endpoint gets something again."""
         await self._entries.update_many(
             {"endpoint": endpoint, "rests_since": {"$gt": 0}}, {"$set": {"due_at": now}, "$unset": {"rests_since": ""}}
         )
@@ -94,6 +94,10 @@ class Backlog:
         # The lower bound is what the embedded store needs to see that the index serves the query.
         query: Document = {"due_at": {"$gt": 0, "$lte": now}, "endpoint": {"$nin": list(without)}}
         return await self._entries.find(query).sort("due_at", ASCENDING).limit(limit).to_list(limit)
+
+    async def hasten(self, endpoint: str, now: float) -> None:
+        """Make everything due that is pending for an endpoint."""
+        await self._entries.update_many({"endpoint": endpoint, "due_at": {"$gt": now}}, {"$set": {"due_at": now}})
 
     async def oldest(self, endpoint: str) -> Document | None:
         """Return the pending entry of an endpoint that was due first."""

@@ -15,13 +15,15 @@ _log = get_logger(__name__)
 
 class Endpoints:
     """Every endpoint by its id, and the enabled ones by what they want. `closed` is called with the id of one that
-    was disabled or deleted."""
+    was disabled or deleted, `opened` with that of one that was enabled, `deleted` with that of one that was deleted."""
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
         self._all: dict[str, Endpoint] = {}
         self._subscribers: Subscribers[Endpoint] = Subscribers()
         self.closed: Callable[[str], None] = lambda endpoint_id: None
+        self.opened: Callable[[str], None] = lambda endpoint_id: None
+        self.deleted: Callable[[str], None] = lambda endpoint_id: None
 
     def on_change(self, endpoint_id: str, subscription: Subscription | None) -> None:
         """Take over a new state of an endpoint; None: it was deleted."""
@@ -30,15 +32,20 @@ class Endpoints:
             if former is not None:
                 self._subscribers.remove(former.tenant, endpoint_id)
             self.closed(endpoint_id)
+            self.deleted(endpoint_id)
             return
         try:
             endpoint = Endpoint.open(subscription, self._sealer)
         except Unsealable as error:
             _log.error("an endpoint's secrets do not open; it gets nothing", endpoint=endpoint_id, reason=str(error))
             return
+        former = self._all.get(endpoint_id)
         self._all[endpoint_id] = endpoint
         if subscription.enabled:
+            was_open = former is None or self.enabled(former)
             self._subscribers.put(endpoint)
+            if not was_open:
+                self.opened(endpoint_id)
         else:
             self.disable(endpoint)
 

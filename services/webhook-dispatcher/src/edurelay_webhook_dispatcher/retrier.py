@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from edurelay.messages.deliveries import DeliveryStatus
@@ -28,6 +27,8 @@ from edurelay_webhook_dispatcher.work import State, Work
 LOOK = 200
 POLL = 0.25
 CENSUS = 15.0
+#: How long the due deliveries of a disabled endpoint are out of sight, in seconds, where nobody enables it.
+PARKED = 60.0
 
 _log = get_logger(__name__)
 
@@ -41,26 +42,36 @@ class Retrier:
         self._courier = courier
         self._recorder = recorder
         self._wake = asyncio.Event()
-        self._recovered: set[str] = set()
+        self._counted = 0.0
+        #: Endpoints that get something again.
+        self._opened: set[str] = set()
+        #: Endpoints that were deleted, and until when (Unix time) an attempt at them may still be under way.
+        self._deleted: dict[str, float] = {}
         courier.hungry = self.wake
-        courier.recovered = self._on_recovery
+        courier.recovered = endpoints.opened = self._on_opening
+        endpoints.deleted = self._on_deletion
 
     def wake(self) -> None:
         """Look at once, since something became due or a lane became free."""
         self._wake.set()
 
-    def _on_recovery(self, endpoint_id: str) -> None:
-        self._recovered.add(endpoint_id)
+    def _on_opening(self, endpoint_id: str) -> None:
+        self._opened.add(endpoint_id)
+        self.wake()
+
+    def _on_deletion(self, endpoint_id: str) -> None:
+        self._deleted[endpoint_id] = time.time() + 2 * self._courier.lease
+        self._counted = 0.0
         self.wake()
 
     async def run(self) -> None:
         """Look for due deliveries, until cancelled."""
-        counted = 0.0
         while True:
             try:
                 brought = await self.bring()
-                if time.monotonic() - counted > CENSUS:
-                    counted = time.monotonic()
+                if time.monotonic() - self._counted > CENSUS:
+                    self._counted = time.monotonic()
+                    await self._cancel()
                     await self._count()
             except StoreUnavailable as error:
                 _log.warning("due deliveries could not be looked up", reason=str(error))
@@ -74,19 +85,25 @@ class Retrier:
             self._wake.clear()
 
     async def bring(self) -> int:
-        """Claim what is due and has room, and let rest what its endpoint's breaker keeps back; return how many
-        deliveries were looked at."""
+        """Claim what is due and has room, and let rest what its endpoint may not get now; return how many deliveries
+        were looked at."""
         now = time.time()
-        while self._recovered:
-            await self._store.backlog.wake(self._recovered.pop(), now)
-        resting = {lane.endpoint.id: until for lane in self._courier.lanes() if (until := lane.rests_until(now))}
-        full = {lane.endpoint.id for lane in self._courier.lanes() if lane.room == 0} - resting.keys()
-        due = await self._store.backlog.due(now, without=[*full, *self._endpoints.closed_ids()], limit=LOOK)
+        await self._reopen(now)
+        parked = dict.fromkeys(self._endpoints.closed_ids(), now + PARKED)
+        lanes = {lane.endpoint.id: lane for lane in self._courier.lanes()}
+        resting = {name: rest for name, lane in lanes.items() if (rest := lane.rests_until(now)) is not None}
+        full = {name for name, lane in lanes.items() if lane.room == 0} - resting.keys() - parked.keys()
+        due = await self._store.backlog.due(now, without=full, limit=LOOK)
         DELIVERY_QUEUE_AGE.of().set(now - due[0]["due_at"] if due else 0)
         self._catch_up(due, full)
-        kept_back = [entry for entry in due if entry["endpoint"] in resting]
-        await self._rest(kept_back, resting, now)
-        chosen = [*filter(self._had_its_attempt, kept_back), *self._choose(due)]
+        until = resting | parked
+        kept_back = [entry for entry in due if entry["endpoint"] in until]
+        for endpoint_id in {entry["endpoint"] for entry in kept_back}:
+            since = 0.0 if endpoint_id in parked else self._probe_failed_at(endpoint_id)
+            await self._store.backlog.rest(endpoint_id, now, until[endpoint_id], since=since)
+        # What waited for a probe that has failed meanwhile has had its attempt, but not while the endpoint is disabled.
+        failed = [each for each in kept_back if each["endpoint"] not in parked and self._had_its_attempt(each)]
+        chosen = [*failed, *self._choose([entry for entry in due if entry["endpoint"] not in until])]
         lease_ends = now + self._courier.lease
         won = await together(*(self._store.backlog.claim(entry, lease_ends) for entry in chosen))
         claimed = [entry for entry, ours in zip(chosen, won, strict=True) if ours]
@@ -96,13 +113,13 @@ class Retrier:
             await self._take(entry, found.get(entry["_id"]))
         return len(claimed) + len(kept_back)
 
-    async def _rest(self, entries: list[Document], resting: Mapping[str, float], now: float) -> None:
-        for endpoint_id in {entry["endpoint"] for entry in entries}:
-            since = self._probe_failed_at(endpoint_id)
-            await self._store.backlog.rest(endpoint_id, now, resting[endpoint_id], since=since)
+    async def _reopen(self, now: float) -> None:
+        """Make due what waits for endpoints that get something again."""
+        while self._opened:
+            await self._store.backlog.wake(self._opened.pop(), now)
 
     def _had_its_attempt(self, entry: Document) -> bool:
-        """True for a delivery that waited for a probe which has failed meanwhile."""
+        """True for a delivery that waited for a probe which has failed since."""
         since: float | None = entry.get("rests_since")
         return since is not None and since <= self._probe_failed_at(entry["endpoint"])
 
@@ -145,6 +162,14 @@ class Retrier:
         for lane in self._courier.lanes():
             if lane.endpoint.id not in still:
                 lane.behind = False
+
+    async def _cancel(self) -> None:
+        """Make due what is pending for deleted endpoints, so that it ends. More than once, since an attempt that was
+        under way may leave its delivery pending."""
+        now = time.time()
+        for endpoint_id in self._deleted:
+            await self._store.backlog.hasten(endpoint_id, now)
+        self._deleted = {name: until for name, until in self._deleted.items() if until > now}
 
     async def _count(self) -> None:
         for status in (DeliveryStatus.PENDING, DeliveryStatus.DEAD_LETTERED):

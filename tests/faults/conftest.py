@@ -23,7 +23,7 @@ SEED = os.environ.get("EDURELAY_FAULTS_SEED") or secrets.token_hex(4)
 REPORT = pytest.StashKey[list[str]]()
 
 
-def stack_in(folder: Path, school: School, brokers: int = 1) -> LocalStack:
+def stack_in(folder: Path, school: School, *, brokers: int = 1, dispatchers: int = 1) -> LocalStack:
     """Return a stack that tries deliveries again soon, so that the tests need not wait for long."""
     home = StackFolder(folder)
     home.jars = JARS
@@ -32,7 +32,7 @@ def stack_in(folder: Path, school: School, brokers: int = 1) -> LocalStack:
         "EDURELAY_ATTEMPT_SECONDS": "5",
         "EDURELAY_FILE_ROOTS": str(school.folder),
     }
-    return LocalStack(home, StackOptions(brokers=brokers, env=env))
+    return LocalStack(home, StackOptions(brokers=brokers, dispatchers=dispatchers, env=env))
 
 
 @pytest.fixture(scope="package")

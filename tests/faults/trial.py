@@ -74,10 +74,10 @@ class Trial:
     async def kill(self, name: str) -> None:
         """End a process as kill -9 does."""
         await self.running(name)
-        known = (await self.client.endpoints.ledger(self.endpoint.id)).delivered if name == DISPATCHER else 0
+        known = (await self.client.endpoints.ledger(self.endpoint.id)).delivered if name.startswith(DISPATCHER) else 0
         await self.stack.process(name).kill()
         self.say(f"kill -9 of {name}, {len(self.receiver.requests)} events received")
-        if name == DISPATCHER:
+        if name.startswith(DISPATCHER):
             # What the store knows as delivered never comes again. What else has arrived, or is on its way, may.
             self.under_way += len(set(self.receiver.events)) - known + self.endpoint.max_in_flight
 

@@ -25,6 +25,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", type=Path, default=Path(".edurelay"), help="where data, logs and stack.json go")
     parser.add_argument("--detach", action="store_true", help="return when every service is ready")
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1, help="how many Kafka brokers to start")
+    parser.add_argument(
+        "--dispatchers", type=int, choices=range(1, 5), default=1, help="how many webhook dispatchers to start"
+    )
     parser.add_argument("--kafka", metavar="HOST:PORT", help="use this Kafka instead of starting one")
     parser.add_argument("--mongo", metavar="URI", help="use this MongoDB instead of starting one")
 
@@ -54,7 +57,9 @@ async def _keep(folder: StackFolder, options: argparse.Namespace) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop)
-    wanted = StackOptions(brokers=options.brokers, kafka=options.kafka, mongo=options.mongo)
+    wanted = StackOptions(
+        brokers=options.brokers, dispatchers=options.dispatchers, kafka=options.kafka, mongo=options.mongo
+    )
     try:
         async with LocalStack(folder, wanted, say=lambda line: print(f"… {line}", flush=True)) as stack:
             ready = True

@@ -27,9 +27,11 @@ START_SECONDS = 90.0
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """How a stack is to be. `kafka` and `mongo` are addresses of servers that already run; `env` adds settings."""
+    """How a stack is to be: how many brokers and webhook dispatchers it has. `kafka` and `mongo` are addresses of
+    servers that already run; `env` adds settings."""
 
     brokers: int = 1
+    dispatchers: int = 1
     kafka: str | None = None
     mongo: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
@@ -44,7 +46,7 @@ class LocalStack:
     ) -> None:
         self.folder = folder
         self.options = options or StackOptions()
-        self.services = services.declare()
+        self.services = services.declare(self.options.dispatchers)
         self.tenants: list[dict[str, str]] = []
         self._say = say or (lambda line: None)
         self._secrets = folder.secrets()
@@ -93,7 +95,7 @@ class LocalStack:
     async def stop(self) -> None:
         """End the services side by side, then the stores; safe at any moment."""
         self._ready = False
-        for group in (services.NAMES, tuple(self._keepers)):
+        for group in (tuple(self.services), tuple(self._keepers)):
             stopping = [self._keepers.pop(name) for name in group if name in self._keepers]
             await asyncio.gather(*(keeper.stop(self.options.stop_seconds) for keeper in stopping))
         self.folder.stack_file.unlink(missing_ok=True)

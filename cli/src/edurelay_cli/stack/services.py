@@ -13,10 +13,17 @@ NAMES = ("mapping", "webhook-dispatcher", "connector-runner", "gateway")
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service: the port is chosen once, so that a restarted process is found where it was."""
+    """One service: the port is chosen once, so that a restarted process is found where it was. Of those that run more
+    than once, `replica` counts from 1."""
 
-    name: str
+    kind: str
     port: int
+    replica: int = 1
+
+    @property
+    def name(self) -> str:
+        """What its process is called."""
+        return self.kind if self.replica == 1 else f"{self.kind}-{self.replica}"
 
     @property
     def url(self) -> str:
@@ -26,12 +33,14 @@ class Service:
     @property
     def command(self) -> list[str]:
         """The command that starts it."""
-        return [sys.executable, "-m", f"edurelay_{self.name.replace('-', '_')}"]
+        return [sys.executable, "-m", f"edurelay_{self.kind.replace('-', '_')}"]
 
 
-def declare() -> dict[str, Service]:
-    """Return the services in the order in which they start."""
-    return {name: Service(name, free_port()) for name in NAMES}
+def declare(dispatchers: int = 1) -> dict[str, Service]:
+    """Return the services by name, in the order in which they start."""
+    copies = {"webhook-dispatcher": dispatchers}
+    services = [Service(kind, free_port(), n + 1) for kind in NAMES for n in range(copies.get(kind, 1))]
+    return {service.name: service for service in services}
 
 
 def environment(service: Service, services: Mapping[str, Service], common: Mapping[str, str]) -> dict[str, str]:
@@ -39,7 +48,7 @@ def environment(service: Service, services: Mapping[str, Service], common: Mappi
     return {
         **common,
         "EDURELAY_HTTP_PORT": str(service.port),
-        "EDURELAY_INSTANCE": f"{service.name}-1",
+        "EDURELAY_INSTANCE": f"{service.kind}-{service.replica}",
         "EDURELAY_MAPPING_URL": services["mapping"].url,
         "EDURELAY_DISPATCHER_URL": services["webhook-dispatcher"].url,
         "EDURELAY_RUNNER_URL": services["connector-runner"].url,

@@ -28,6 +28,7 @@ from edurelay.web.problems import ErrorTable, Problem
 from edurelay.web.server import serve
 from edurelay_webhook_dispatcher import store
 from edurelay_webhook_dispatcher.api import Api
+from edurelay_webhook_dispatcher.audit import Audit
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.health import Health
@@ -107,6 +108,7 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     leases = Leases(database[store.LEASES])
     probes = Probes(kept, leases, endpoints, courier, pause=settings.probe_seconds)
     lifetime.spawn("probes", probes.run())
+    lifetime.spawn("the audit", Audit(kept).run())
     replays = Replays(database[store.REPLAYS], kept, leases, log, retrier.wake)
     lifetime.spawn("replays", replays.run())
 

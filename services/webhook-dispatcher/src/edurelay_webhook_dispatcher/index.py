@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from edurelay.events.ids import OWN_EVENT_ID, digest, event_key
-from edurelay.mongo import DESCENDING, Collection, Document
+from edurelay.mongo import ASCENDING, DESCENDING, Collection, Document
 from edurelay.mongo.writes import insert_new
 
 #: How far apart the events of one block are at most, in milliseconds.
@@ -84,6 +84,11 @@ class EventIndex:
             for entry in _entries(block)
             if entry.key in keys
         }
+
+    async def blocks(self, after: str, limit: int) -> list[tuple[str, list[Entry]]]:
+        """Return blocks of all tenants by name, in the order of their names, from behind `after`."""
+        found = await self._blocks.find({"_id": {"$gt": after}}).sort("_id", ASCENDING).limit(limit).to_list(limit)
+        return [(block["_id"], _entries(block)) for block in found]
 
     async def page(
         self, tenant: str, *, type_: str | None, subject: str | None, before: str | None, limit: int

@@ -79,7 +79,8 @@ class Intake:
         # Taken before the index is asked: what is under way now is there or in the index, whenever the answer comes.
         under_way = {arrival.identity: self._under_way.get(arrival.identity) for arrival in checked}
         indexed = await self._indexed(checked) if checked else {}
-        present = await self._present(checked) if checked else frozenset()
+        keys = [arrival.delivery_key(endpoint).stored for arrival in checked for endpoint in arrival.endpoints]
+        present = await self._store.known(keys)
         for arrival in arrivals:
             self._begin(batch, arrival, indexed, present, under_way.get(arrival.identity))
 
@@ -142,15 +143,6 @@ class Intake:
             for event_id, entry in (await self._store.events.find(tenant, ids)).items():
                 found[tenant, event_id] = entry
         return found
-
-    async def _present(self, arrivals: list[_Arrival]) -> frozenset[str]:
-        """Return which of the deliveries of these events the store knows."""
-        ids = [arrival.delivery_key(endpoint).stored for arrival in arrivals for endpoint in arrival.endpoints]
-        if not ids:
-            return frozenset()
-        return frozenset(
-            [entry["_id"] async for entry in self._store.deliveries.find({"_id": {"$in": ids}}, {"_id": 1})]
-        )
 
 
 def _entry(arrival: _Arrival) -> Entry:

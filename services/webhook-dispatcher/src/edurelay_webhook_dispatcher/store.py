@@ -60,6 +60,12 @@ class Store:
         events = EventIndex(database[EVENTS], database[GIVEN_IDS])
         return cls(events, database[DELIVERIES], Backlog(database[BACKLOG]))
 
+    async def known(self, names: Sequence[str]) -> frozenset[str]:
+        """Return those of the primary keys under which there is a delivery."""
+        if not names:
+            return frozenset()
+        return frozenset([each["_id"] async for each in self.deliveries.find({"_id": {"$in": names}}, {"_id": 1})])
+
     async def add_pending(self, documents: Sequence[Document]) -> None:
         """Write deliveries that are due, where they are not there yet."""
         await self.backlog.add({document["_id"]: document["due_at"] for document in documents})

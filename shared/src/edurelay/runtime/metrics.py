@@ -143,7 +143,7 @@ DELIVERIES = _all.gauge(
     "deliveries", "Deliveries that have not arrived, by status", label("status", "pending", "dead_lettered")
 )
 LEDGER_DIFFERENCE = _all.gauge(
-    "delivery_ledger_difference", "Matched minus delivered, pending and dead-lettered over all endpoints: always 0"
+    "delivery_ledger_difference", "Matches of which no delivery is known, as the audit found them: always 0"
 )
 
 # --- the process

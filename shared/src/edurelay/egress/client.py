@@ -144,6 +144,8 @@ class EgressClient:
                 if repeatable is None or repeatable.tried:
                     raise
 
+            except aiohttp.ClientConnectorError:
+                raise  # No kept connection was used: the next one would not be made either.
     def _guarded_socket(self, candidate: AddrInfoType) -> socket.socket:
         """Make the socket for one candidate address, if it may be reached."""
         family, kind, protocol, _, address = candidate

@@ -22,6 +22,7 @@ from edurelay.mongo.writes import insert_new
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERY_SECONDS
 from edurelay.runtime.together import together
+from edurelay_webhook_dispatcher.body import format_fields
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.sender import Attempt
 from edurelay_webhook_dispatcher.store import Store
@@ -199,6 +200,7 @@ def _document(entry: _Written) -> Document:
         "status": entry.state.status.value,
         "attempts": work.attempts,
         "updated": time.time(),
+        **format_fields(work.body),
         **_open_fields(entry),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,11 +15,14 @@ from aiohttp import web
 
 @dataclass(frozen=True)
 class Request:
-    """One request that came; `at` is the loop's time."""
+    """One request that came; `at` is the loop's time, `port` the sender's end of the connection, and `client` the name
+    in the certificate that it showed."""
 
     headers: dict[str, str]
     body: bytes
     at: float
+    port: int = 0
+    client: str | None = None
 
     @property
     def event(self) -> dict[str, Any]:
@@ -54,15 +58,16 @@ class Receiver:
     async def _receive(self, request: web.Request) -> web.Response:
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
-        self.requests.append(Request(headers, body, asyncio.get_running_loop().time()))
+        at, port = asyncio.get_running_loop().time(), _told(request, "peername")[1]
+        self.requests.append(Request(headers, body, at, port, _name(_told(request, "peercert"))))
         answer = self.script(len(self.requests) - 1)
         await self.open.wait()
         return web.Response(status=answer) if isinstance(answer, int) else answer
 
 
 @asynccontextmanager
-async def receiving(script: Script | int = 204) -> AsyncIterator[Receiver]:
-    """Serve a receiver. A number as its script is the status of every answer."""
+async def receiving(script: Script | int = 204, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
+    """Serve a receiver, behind TLS if there is a context. A number as its script is the status of every answer."""
     status = script
     receiver = Receiver("", (lambda _: status) if isinstance(status, int) else status)
     receiver.open.set()
@@ -71,10 +76,19 @@ async def receiving(script: Script | int = 204) -> AsyncIterator[Receiver]:
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
-        receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+        receiver.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}/hook"
         yield receiver
     finally:
         receiver.open.set()
         await runner.cleanup()
+
+
+def _told(request: web.Request, name: str) -> Any:
+    assert request.transport is not None
+    return request.transport.get_extra_info(name)
+
+
+def _name(certificate: dict[str, Any] | None) -> str | None:
+    return certificate["subject"][0][0][1] if certificate else None

@@ -77,7 +77,8 @@ class Event(EventSummary):
 
 
 class Endpoint(Model):
-    """Where events are delivered to. `in_force` is False while its last change is still on its way."""
+    """Where events are delivered to. `in_force` is False while its last change is still on its way; of `auth` there is
+    what may be shown."""
 
     id: str
     url: str
@@ -87,7 +88,10 @@ class Endpoint(Model):
     probed: bool = False
     description: str
     signature_profiles: list[str]
+    signature_algorithms: list[str] = ["v1"]
+    body_format: str = "edurelay"
     headers: dict[str, str]
+    auth: dict[str, Any] | None = None
     rate_per_second: float | None
     max_in_flight: int
     retry_schedule: list[float] | None
@@ -98,9 +102,10 @@ class Endpoint(Model):
 
 
 class NewEndpoint(Endpoint):
-    """An endpoint just made, with its signing secret."""
+    """An endpoint just made, with its signing secret, and its public key where it signs with Ed25519."""
 
     secret: str
+    public_key: str | None = None
 
 
 class PreviousSecret(Model):
@@ -110,11 +115,28 @@ class PreviousSecret(Model):
     expires_at: str
 
 
+class PreviousPublicKey(Model):
+    """The public half of a replaced key that signs beside the current one until `expires_at`."""
+
+    public_key: str
+    expires_at: str
+
+
 class Secrets(Model):
-    """The current signing secret, and those that it is replacing."""
+    """The current signing secret, and those that it is replacing; likewise the public keys of Ed25519."""
 
     secret: str
     previous: list[PreviousSecret] = []
+    public_key: str | None = None
+    previous_public_keys: list[PreviousPublicKey] = []
+
+
+class PublicKey(Model):
+    """A JSON Web Key; `whpk` is what `verify` takes."""
+
+    kid: str
+    x: str
+    whpk: str
 
 
 class Ledger(Model):

@@ -12,9 +12,13 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
+from cryptography.exceptions import InvalidSignature as SignatureMismatch
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from edurelay_client.errors import EdurelayError
 
 _PREFIX = "whsec_"
+_PUBLIC_PREFIX = "whpk_"
 
 
 class InvalidSignature(EdurelayError):
@@ -39,7 +43,8 @@ def verify(
 ) -> None:
     """Return if the request is genuine. Raises `InvalidSignature`, or `ValueError` for a secret that is none.
 
-    `secret` is the endpoint's secret as the API shows it, or several while it is being rotated. `tolerance` is how
+    `secret` is the endpoint's secret as the API shows it (`whsec_…`, for `v1` signatures) or its public key
+    (`whpk_…`, for `v1a`), or several of either kind while they are being rotated; one has to match. `tolerance` is how
     many seconds the timestamp may differ from `now`, the present Unix time. Without a `profile`, the headers of
     Standard Webhooks count where they are there, else the other one. That one has no timestamp and cannot tell an old
     request that somebody sends again: who gets both should name `Profile.STANDARD`.
@@ -63,14 +68,20 @@ def _verify_standard(
     if abs(now - int(stamp)) > tolerance:
         raise InvalidSignature("webhook-timestamp is too far from now")
     signed = f"{message_id}.{stamp}.".encode(errors="replace") + body
-    given = [token[3:].encode(errors="replace") for token in signature.split(" ") if token.startswith("v1,")]
-    expected = [binascii.b2a_base64(hmac.digest(_key(each), signed, "sha256"), newline=False) for each in secrets]
+    given = [token.encode(errors="replace") for token in signature.split(" ")]
+    public_keys = [_public_key(each) for each in secrets if each.startswith(_PUBLIC_PREFIX)]
+    keys = [_key(each) for each in secrets if not each.startswith(_PUBLIC_PREFIX)]
+    if any(_is_signed(key, signed, token) for key in public_keys for token in given):
+        return
+    expected = [b"v1," + binascii.b2a_base64(hmac.digest(key, signed, "sha256"), newline=False) for key in keys]
     _require_match("webhook-signature", expected, given)
 
 
 def _verify_skillpassport(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> None:
     given = _required(headers, "x-skillpassport-signature").lower().encode(errors="replace")
-    expected = [hmac.digest(each.encode(), body, "sha256").hex().encode() for each in secrets]
+    # A public key is known to all: as the key of an HMAC it would prove nothing.
+    keys = [each.encode() for each in secrets if not each.startswith(_PUBLIC_PREFIX)]
+    expected = [hmac.digest(key, body, "sha256").hex().encode() for key in keys]
     _require_match("x-skillpassport-signature", expected, [given])
 
 
@@ -93,6 +104,24 @@ def _key(secret: str) -> bytes:
     if not key:
         raise ValueError("the secret is empty")
     return key
+
+
+def _public_key(text: str) -> Ed25519PublicKey:
+    try:
+        return Ed25519PublicKey.from_public_bytes(b64decode(text.removeprefix(_PUBLIC_PREFIX), validate=True))
+    except (binascii.Error, ValueError):
+        raise ValueError("the public key is not `whpk_` and the base64 of 32 bytes") from None
+
+
+def _is_signed(key: Ed25519PublicKey, signed: bytes, token: bytes) -> bool:
+    scheme, _, encoded = token.partition(b",")
+    if scheme != b"v1a":
+        return False
+    try:
+        key.verify(b64decode(encoded, validate=True), signed)
+    except (SignatureMismatch, binascii.Error, ValueError):
+        return False
+    return True
 
 
 def _required(headers: Mapping[str, str], name: str) -> str:

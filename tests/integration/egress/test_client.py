@@ -12,12 +12,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp.abc import ResolveResult
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from edurelay.egress.client import EgressAnswer, EgressClient
-from edurelay.egress.errors import EgressFailed, EgressTimeout
+from edurelay.egress.errors import AddressRefused, EgressFailed, EgressTimeout
 from edurelay.egress.guard import AddressGuard
 from integration.egress.receiver import Names, Receiver, answer, raw
 
@@ -329,6 +330,31 @@ async def test_what_may_be_repeated_is_not_repeated_on_a_new_connection(
     with pytest.raises(EgressFailed):
         await client.request("POST", receiver.url, data=b"1", timeout=5, max_bytes=10, repeatable=True)
     assert len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize("addresses", [[], ["10.0.0.1"]], ids=["an unknown name", "a refused address"])
+async def test_what_may_be_repeated_is_tried_once_where_no_connection_is_made(addresses: list[str]) -> None:
+    tries = 0
+
+    class Counting(Names):
+        async def resolve(
+            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+        ) -> list[ResolveResult]:
+            nonlocal tries
+            tries += 1
+            return await super().resolve(host, port, family)
+
+    class Guard(AddressGuard):
+        def check(self, ip: str, host: str | None = None) -> None:
+            nonlocal tries
+            tries += 1
+            super().check(ip, host)
+
+    names = Counting({"inside.test": addresses})
+    async with EgressClient(Guard(), user_agent="t", resolver=names) as client:
+        with pytest.raises((EgressFailed, AddressRefused)):
+            await client.request("POST", "https://inside.test/", timeout=1, max_bytes=10, repeatable=True)
+    assert tries == 1 + len(addresses)
 
 
 async def test_a_cancelled_request_ends_at_once(client: EgressClient, receiver: Receiver) -> None:

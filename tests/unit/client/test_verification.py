@@ -10,6 +10,7 @@ import standardwebhooks
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edurelay.security.ed25519 import new_private_key, public_key
 from edurelay.security.signatures import new_secret, skillpassport_signature, standard_headers
 from edurelay_client import InvalidSignature, Profile, verify
 
@@ -128,3 +129,47 @@ def test_a_secret_that_is_none_is_the_receivers_own_mistake(secret: str) -> None
 def test_a_list_without_a_secret_proves_nothing() -> None:
     with pytest.raises(InvalidSignature):
         verify(HEADERS, BODY, [], now=STAMP)
+
+
+# The key pair of the Svix README, with the message above.
+PUBLIC_KEY = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
+ASYMMETRIC = "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg=="
+
+
+def test_the_published_signature_of_ed25519_verifies_with_the_public_key() -> None:
+    verify({**HEADERS, "webhook-signature": ASYMMETRIC}, BODY, PUBLIC_KEY, now=STAMP)
+
+
+@pytest.mark.parametrize("keys", [SECRET, PUBLIC_KEY, [new_secret(), PUBLIC_KEY], [PUBLIC_KEY, SECRET]])
+def test_while_migrating_one_key_of_either_kind_is_enough(keys: str | list[str]) -> None:
+    verify({**HEADERS, "webhook-signature": f"{HEADERS['webhook-signature']} {ASYMMETRIC}"}, BODY, keys, now=STAMP)
+
+
+@given(body=st.binary(max_size=200), stamp=st.integers(min_value=0, max_value=10**11))
+def test_what_the_sender_signs_with_its_key_the_receiver_takes_with_the_public_one(body: bytes, stamp: int) -> None:
+    current, former = new_private_key(), new_private_key()
+    headers = standard_headers("msg_1", stamp, body, [], [current, former])
+    for key in (current, former):
+        verify(headers, body, public_key(key), now=stamp)
+    with pytest.raises(InvalidSignature):
+        verify(headers, body + b"x", public_key(current), now=stamp)
+    with pytest.raises(InvalidSignature):
+        verify(headers, body, [PUBLIC_KEY, new_secret()], now=stamp)
+
+
+@pytest.mark.parametrize("signature", ["v1," + ASYMMETRIC[4:], ASYMMETRIC[4:], "v1a,", "v1a,AAAA", "v1a,é", "v1a"])
+def test_another_signature_does_not_pass_for_one_of_ed25519(signature: str) -> None:
+    with pytest.raises(InvalidSignature):
+        verify({**HEADERS, "webhook-signature": signature}, BODY, PUBLIC_KEY, now=STAMP)
+
+
+@pytest.mark.parametrize("key", ["whpk_", "whpk_AAAA", PUBLIC_KEY[:-1], "whpk_é"])
+def test_a_public_key_that_is_none_is_said(key: str) -> None:
+    with pytest.raises(ValueError, match="whpk_"):
+        verify(HEADERS, BODY, key, now=STAMP)
+
+
+def test_a_public_key_is_no_secret_of_the_older_header() -> None:
+    forged = {"X-SkillPassport-Signature": skillpassport_signature(BODY, PUBLIC_KEY)}
+    with pytest.raises(InvalidSignature):
+        verify(forged, BODY, [PUBLIC_KEY])

@@ -28,8 +28,11 @@ def test_every_post_honours_an_idempotency_key(operation: Operation) -> None:
     assert operation.idempotent == (operation.method == "POST" and operation.id not in WITHOUT_KEY)
 
 
-def test_only_an_inbound_webhook_needs_no_key() -> None:
-    assert [operation.id for operation in operations() if operation.auth == "none"] == ["take_webhook"]
+def test_only_an_inbound_webhook_and_a_look_at_public_keys_need_no_key() -> None:
+    assert [operation.id for operation in operations() if operation.auth == "none"] == [
+        "get_public_keys",
+        "take_webhook",
+    ]
 
 
 def test_every_refusal_has_a_status() -> None:

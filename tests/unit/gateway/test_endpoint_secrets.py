@@ -12,12 +12,14 @@ NOW = 1_000_000.0
 
 
 def test_the_new_secret_comes_first_and_the_old_one_signs_until_the_overlap_ends() -> None:
-    secrets = rotated([StoredSecret(sealed="old")], "new", now=NOW, overlap=60)
+    secrets = rotated([StoredSecret(sealed="old")], StoredSecret(sealed="new"), now=NOW, overlap=60)
     assert secrets == [StoredSecret(sealed="new", expires=0), StoredSecret(sealed="old", expires=NOW + 60)]
 
 
 def test_without_an_overlap_the_old_secret_is_gone_at_once() -> None:
-    assert rotated([StoredSecret(sealed="old")], "new", now=NOW, overlap=0) == [StoredSecret(sealed="new")]
+    assert rotated([StoredSecret(sealed="old")], StoredSecret(sealed="new"), now=NOW, overlap=0) == [
+        StoredSecret(sealed="new")
+    ]
 
 
 def test_a_second_rotation_neither_prolongs_nor_revives_an_older_secret() -> None:
@@ -26,7 +28,7 @@ def test_a_second_rotation_neither_prolongs_nor_revives_an_older_secret() -> Non
         StoredSecret(sealed="ending", expires=NOW + 5),
         StoredSecret(sealed="ended", expires=NOW - 5),
     ]
-    after = rotated(secrets, "new", now=NOW, overlap=3600)
+    after = rotated(secrets, StoredSecret(sealed="new"), now=NOW, overlap=3600)
     assert [(secret.sealed, secret.expires) for secret in after] == [
         ("new", 0),
         ("current", NOW + 3600),
@@ -36,13 +38,13 @@ def test_a_second_rotation_neither_prolongs_nor_revives_an_older_secret() -> Non
 
 def test_a_shorter_overlap_ends_an_older_secret_earlier() -> None:
     secrets = [StoredSecret(sealed="current"), StoredSecret(sealed="leaked", expires=NOW + 3600)]
-    assert rotated(secrets, "new", now=NOW, overlap=0) == [StoredSecret(sealed="new")]
+    assert rotated(secrets, StoredSecret(sealed="new"), now=NOW, overlap=0) == [StoredSecret(sealed="new")]
 
 
 def test_there_is_an_end_to_the_number_of_live_secrets() -> None:
     secrets = [StoredSecret(sealed="0")]
     for number in range(1, MAX_LIVE):
-        secrets = rotated(secrets, str(number), now=NOW, overlap=60)
+        secrets = rotated(secrets, StoredSecret(sealed=str(number)), now=NOW, overlap=60)
     with pytest.raises(TooManySecrets):
-        rotated(secrets, "one too many", now=NOW, overlap=60)
-    assert len(rotated(secrets, "later", now=NOW + 61, overlap=60)) == 2
+        rotated(secrets, StoredSecret(sealed="one too many"), now=NOW, overlap=60)
+    assert len(rotated(secrets, StoredSecret(sealed="later"), now=NOW + 61, overlap=60)) == 2

@@ -14,6 +14,12 @@ from edurelay.runtime.secrets import REDACTED, redact, without_secrets
         ("mongodb://hub:canary@db:27017/x", "mongodb://[redacted]@db:27017/x"),
         ("Authorization: Bearer canary.canary", "Authorization: Bearer [redacted]"),
         ("signed with whsec_Y2FuYXJ5/+==, twice", "signed with whsec_[redacted], twice"),
+        ("signed with whsk_Y2FuYXJ5/+== too", "signed with whsk_[redacted] too"),
+        (
+            "bad key: -----BEGIN EC PRIVATE KEY-----\ncanary\n-----END EC PRIVATE KEY-----",
+            "bad key: -----BEGIN EC PRIVATE KEY-----[redacted]-----END EC PRIVATE KEY-----",
+        ),
+        ("cut off: -----BEGIN PRIVATE KEY-----\ncanary", "cut off: -----BEGIN PRIVATE KEY-----[redacted]"),
         ("key edr_0a1b2c3d_canary_crc refused", "key edr_0a1b2c3d_[redacted] refused"),
         ("GET /rest?wstoken=canary&f=1 failed", "GET /rest?wstoken=[redacted]&f=1 failed"),
         ("nothing to hide: a@b.example, 3 of 4", "nothing to hide: a@b.example, 3 of 4"),

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from types import EllipsisType
 
-from edurelay_client.models import Delivery, Endpoint, Ledger, NewEndpoint, Page, Secrets
+from edurelay_client.models import Delivery, Endpoint, Ledger, NewEndpoint, Page, PublicKey, Secrets
 from edurelay_client.resources.base import Resource, at, given
 
 
@@ -21,7 +21,10 @@ class Endpoints(Resource):
         enabled: bool | EllipsisType = ...,
         description: str | EllipsisType = ...,
         signature_profiles: Sequence[str] | EllipsisType = ...,
+        signature_algorithms: Sequence[str] | EllipsisType = ...,
+        body_format: str | EllipsisType = ...,
         headers: Mapping[str, str] | EllipsisType = ...,
+        auth: Mapping[str, str] | EllipsisType | None = ...,
         rate_per_second: float | EllipsisType | None = ...,
         max_in_flight: int | EllipsisType = ...,
         retry_schedule: Sequence[float] | EllipsisType | None = ...,
@@ -34,7 +37,10 @@ class Endpoints(Resource):
             enabled=enabled,
             description=description,
             signature_profiles=signature_profiles,
+            signature_algorithms=signature_algorithms,
+            body_format=body_format,
             headers=headers,
+            auth=auth,
             rate_per_second=rate_per_second,
             max_in_flight=max_in_flight,
             retry_schedule=retry_schedule,
@@ -62,7 +68,10 @@ class Endpoints(Resource):
         enabled: bool | EllipsisType = ...,
         description: str | EllipsisType = ...,
         signature_profiles: Sequence[str] | EllipsisType = ...,
+        signature_algorithms: Sequence[str] | EllipsisType = ...,
+        body_format: str | EllipsisType = ...,
         headers: Mapping[str, str] | EllipsisType = ...,
+        auth: Mapping[str, str] | EllipsisType | None = ...,
         rate_per_second: float | EllipsisType | None = ...,
         max_in_flight: int | EllipsisType = ...,
         retry_schedule: Sequence[float] | EllipsisType | None = ...,
@@ -74,7 +83,10 @@ class Endpoints(Resource):
             enabled=enabled,
             description=description,
             signature_profiles=signature_profiles,
+            signature_algorithms=signature_algorithms,
+            body_format=body_format,
             headers=headers,
+            auth=auth,
             rate_per_second=rate_per_second,
             max_in_flight=max_in_flight,
             retry_schedule=retry_schedule,
@@ -88,6 +100,11 @@ class Endpoints(Resource):
     async def secret(self, endpoint_id: str) -> Secrets:
         """Return what its deliveries are signed with."""
         return await self._get(at("endpoints", endpoint_id, "secret"), Secrets)
+
+    async def public_keys(self, endpoint_id: str) -> list[PublicKey]:
+        """Return the keys that verify its `v1a` signatures, the current one first."""
+        answer = await self._transport.call("GET", at("endpoints", endpoint_id, "jwks.json"))
+        return [PublicKey.model_validate(each) for each in answer.body["keys"]]
 
     async def rotate_secret(self, endpoint_id: str, *, overlap_seconds: int | EllipsisType = ...) -> Secrets:
         """Replace the secret; the present one signs beside it until the overlap ends."""

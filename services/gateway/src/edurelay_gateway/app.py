@@ -37,6 +37,8 @@ from edurelay_gateway.contract import TITLE, VERSION, integrations
 from edurelay_gateway.deliveries.api import DeliveryApi
 from edurelay_gateway.endpoints import announcement as endpoint_messages
 from edurelay_gateway.endpoints.api import EndpointApi, InternalEndpointApi
+from edurelay_gateway.endpoints.authentication import EndpointAuth
+from edurelay_gateway.endpoints.keys import KeyApi, PublishedKeys
 from edurelay_gateway.endpoints.secrets import EndpointKeys
 from edurelay_gateway.endpoints.service import Endpoints
 from edurelay_gateway.endpoints.store import ENDPOINTS, EndpointStore
@@ -123,11 +125,13 @@ async def build(settings: GatewaySettings, lifetime: Lifetime) -> None:
     projection = RunProjection(run_store, connection_store, connections_out)
     waiters = RunWaiters(lifetime.stopping)
     runs = Runs(run_store, connection_store, connections_out, projection, waiters, mapping, runner)
+    guard = AddressGuard(settings.egress_allow)
     endpoints = Endpoints(
         endpoint_store,
         endpoints_out,
         EndpointKeys(sealer),
-        AddressGuard(settings.egress_allow),
+        EndpointAuth(sealer, guard, require_https=settings.require_https),
+        guard,
         limit=settings.endpoint_limit,
         require_https=settings.require_https,
     )
@@ -160,6 +164,7 @@ async def build(settings: GatewaySettings, lifetime: Lifetime) -> None:
         [
             EventApi(Publisher(producer, admission), dispatcher),
             EndpointApi(endpoints, EndpointTraffic(endpoints, dispatcher)),
+            KeyApi(PublishedKeys(endpoint_store)),
             DeliveryApi(dispatcher),
             ConnectionApi(connections),
             RunApi(runs),

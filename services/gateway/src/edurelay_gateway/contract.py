@@ -8,6 +8,7 @@ from edurelay.web.application import Face, describe
 from edurelay_gateway.connections.api import ConnectionApi
 from edurelay_gateway.deliveries.api import DeliveryApi
 from edurelay_gateway.endpoints.api import EndpointApi, InternalEndpointApi
+from edurelay_gateway.endpoints.keys import KeyApi
 from edurelay_gateway.events.api import EventApi
 from edurelay_gateway.faces.integrations.api import IntegrationApi
 from edurelay_gateway.faces.integrations.errors import INTEGRATION_ERRORS
@@ -24,6 +25,7 @@ VERSION = "0.1.0"
 APIS = (
     EventApi,
     EndpointApi,
+    KeyApi,
     DeliveryApi,
     ConnectionApi,
     RunApi,

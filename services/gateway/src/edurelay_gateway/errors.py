@@ -108,8 +108,17 @@ class UrlNotAllowed(Refusal):
 
     code = "url_not_allowed"
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason, field="url")
+    def __init__(self, reason: str, field: str = "url") -> None:
+        super().__init__(reason, field=field)
+
+
+class AuthNotAllowed(Refusal):
+    """Deliveries cannot prove themselves to the receiver in this way."""
+
+    code = "auth_not_allowed"
+
+    def __init__(self, reason: str, field: str) -> None:
+        super().__init__(reason, field=field)
 
 
 class TooManyEndpoints(Refusal):

@@ -27,6 +27,7 @@ STATUS: dict[type[Refusal], int] = {
     errors.UnknownStream: 422,
     errors.InvalidConnection: 422,
     errors.UrlNotAllowed: 422,
+    errors.AuthNotAllowed: 422,
     errors.UnsupportedByProvider: 422,
     errors.NotInForce: 503,
     errors.Overloaded: 503,

@@ -17,7 +17,7 @@ from edurelay.web.operation import Answer, Call, operation
 from edurelay.web.paging import PageQuery, decode_cursor, encode_cursor
 from edurelay.web.problems import Problem
 from edurelay_webhook_dispatcher import views
-from edurelay_webhook_dispatcher.body import body_of
+from edurelay_webhook_dispatcher.body import body_of, kept_format
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.index import Entry
@@ -187,7 +187,7 @@ class Api:
         """The same id and bytes, with a whole schedule before it."""
         delivery = await self._delivery(call.path)
         key = DeliveryKey.from_stored(delivery["_id"])
-        body = delivery.get("body") or await self._body(key, delivery["event_id"])
+        body = delivery.get("body") or await self._body(key, delivery)
         repository = self._repository(call.path)
         await repository.redeliver(delivery, body)
         self._retrier.wake()
@@ -243,6 +243,7 @@ class Api:
             _milliseconds(asked.until),
             asked.event_types,
             endpoint.event_types,
+            endpoint.body_format,
         )
         return Answer(202, views.ReplayAsked(replay_id=replay_id))
 
@@ -281,13 +282,13 @@ class Api:
     async def _deliveries_of(self, repository: Repository, entry: Entry) -> list[Document]:
         return await repository.deliveries_of(entry, self._endpoints.ids_of(repository.tenant))
 
-    async def _body(self, key: DeliveryKey, event_id: str) -> bytes:
+    async def _body(self, key: DeliveryKey, delivery: Document) -> bytes:
         """Return the bytes of a delivery that arrived, from the log."""
-        event = await self._read(*key.position, event_id) if key.position is not None else None
+        event = await self._read(*key.position, delivery["event_id"]) if key.position is not None else None
         if event is None:
             detail = "The log no longer has this event, so it cannot be delivered again; publish it anew."
             raise Problem(410, "payload_gone", detail)
-        return body_of(event)
+        return body_of(event, kept_format(delivery))
 
     async def _read(self, partition: int, offset: int, event_id: str) -> Event | None:
         received = await self._log.read_one(EVENTS_TOPIC, partition, offset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from edurelay.messages.base import MalformedMessage
 from edurelay.messages.subscriptions import Subscription
 from edurelay.runtime.logging import get_logger
 from edurelay.security.sealing import Sealer, Unsealable
@@ -36,7 +37,7 @@ class Endpoints:
             return
         try:
             endpoint = Endpoint.open(subscription, self._sealer)
-        except Unsealable as error:
+        except (Unsealable, MalformedMessage) as error:
             _log.error("an endpoint's secrets do not open; it gets nothing", endpoint=endpoint_id, reason=str(error))
             return
         former = self._all.get(endpoint_id)

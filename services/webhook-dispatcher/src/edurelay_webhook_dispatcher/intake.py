@@ -130,8 +130,10 @@ class Intake:
             finished()
         if not missing:
             return
-        body, now = body_of(event), time.monotonic()
+        now = time.monotonic()
+        bodies = {each: body_of(event, each) for each in {endpoint.body_format for endpoint, _ in missing}}
         for endpoint, key in missing:
+            body = bodies[endpoint.body_format]
             work = Work(key, event.id, event.type, body, now, event.traceparent, settled=finished)
             self._courier.carry(endpoint, work)
 

@@ -41,7 +41,7 @@ def trial_delivery(endpoint: Endpoint, event_type: str = TEST_EVENT) -> Document
         data=orjson.dumps({"endpoint_id": endpoint.id, "message": "This is a test event from Edurelay."}),
     )
     key = DeliveryKey(endpoint.tenant, endpoint.id, int(time.time() * 1000), f"t{secrets.token_hex(6)}")
-    return pending_delivery(key, event)
+    return pending_delivery(key, event, endpoint.body_format)
 
 
 class Probes:

@@ -23,6 +23,7 @@ from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERY_SECONDS
 from edurelay.runtime.together import together
 from edurelay_webhook_dispatcher.attempts import Attempt
+from edurelay_webhook_dispatcher.body import format_fields
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.store import Store
 from edurelay_webhook_dispatcher.work import State, Work
@@ -203,6 +204,7 @@ def _document(entry: _Written) -> Document:
         "status": entry.state.status.value,
         "attempts": work.attempts,
         "updated": time.time(),
+        **format_fields(work.body),
         **_open_fields(entry),
     }
 

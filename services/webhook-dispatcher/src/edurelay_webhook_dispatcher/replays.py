@@ -16,10 +16,11 @@ from edurelay.events.topics import EVENTS as EVENTS_TOPIC
 from edurelay.kafka.handler import Received
 from edurelay.kafka.log import LogReader
 from edurelay.messages.deliveries import DeliveryStatus
+from edurelay.messages.subscriptions import BodyFormat
 from edurelay.mongo import Collection, Document
 from edurelay.mongo.leases import Leases
 from edurelay.runtime.logging import get_logger
-from edurelay_webhook_dispatcher.body import body_of
+from edurelay_webhook_dispatcher.body import body_of, format_fields, kept_format
 from edurelay_webhook_dispatcher.keys import DeliveryKey, replay_origin
 from edurelay_webhook_dispatcher.matching import matches
 from edurelay_webhook_dispatcher.recorder import AWAY
@@ -46,7 +47,14 @@ class Replays:
         self._holder = secrets.token_hex(8)
 
     async def ask(
-        self, tenant: str, endpoint: str, since: int, until: int, event_types: Sequence[str], patterns: Sequence[str]
+        self,
+        tenant: str,
+        endpoint: str,
+        since: int,
+        until: int,
+        event_types: Sequence[str],
+        patterns: Sequence[str],
+        body_format: BodyFormat,
     ) -> str:
         """Keep a replay of what the log took from `since` to `until` (Unix milliseconds) and `patterns` match,
         narrowed to `event_types` where there are any; return its id."""
@@ -60,6 +68,7 @@ class Replays:
                 "until": until,
                 "event_types": list(event_types),
                 "patterns": list(patterns),
+                "body_format": body_format.value,
                 "open": True,
             }
         )
@@ -108,11 +117,13 @@ def _delivery(replay: Document, received: Received) -> Document | None:
     if replay["event_types"] and not any(matches(each, event.type) for each in replay["event_types"]):
         return None
     origin = replay_origin(replay["_id"], received.partition, received.offset)
-    return pending_delivery(DeliveryKey(event.tenant, replay["endpoint"], received.timestamp, origin), event)
+    key = DeliveryKey(event.tenant, replay["endpoint"], received.timestamp, origin)
+    return pending_delivery(key, event, kept_format(replay))
 
 
-def pending_delivery(key: DeliveryKey, event: Event) -> Document:
+def pending_delivery(key: DeliveryKey, event: Event, body_format: BodyFormat) -> Document:
     """Return the document of a delivery that is due now and was never attempted."""
+    body = body_of(event, body_format)
     return {
         "_id": key.stored,
         "endpoint": key.endpoint,
@@ -121,6 +132,7 @@ def pending_delivery(key: DeliveryKey, event: Event) -> Document:
         "status": DeliveryStatus.PENDING.value,
         "attempts": [],
         "updated": time.time(),
-        "body": body_of(event),
+        "body": body,
+        **format_fields(body),
         "due_at": time.time(),
     }

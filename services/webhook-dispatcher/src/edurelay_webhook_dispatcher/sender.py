@@ -1,14 +1,18 @@
-"""One attempt: signed now, sent through the guarded client, its answer read up to a bound."""
+"""One attempt: signed now, with what the receiver asks of its sender, sent through the guarded client, its answer read
+up to a bound."""
 
 from __future__ import annotations
 
 import time
 
-from edurelay.egress.client import EgressClient
+from edurelay.egress.certificates import CertificateRefused
+from edurelay.egress.client import EgressAnswer, EgressClient
 from edurelay.egress.errors import EgressError, EgressTimeout
 from edurelay.runtime.tracing import continue_trace
 from edurelay_webhook_dispatcher.attempts import Attempt
+from edurelay_webhook_dispatcher.credentials import Proof
 from edurelay_webhook_dispatcher.endpoint import Endpoint
+from edurelay_webhook_dispatcher.tokens import TokenUnavailable
 from edurelay_webhook_dispatcher.work import Work
 
 #: How much of an answer is read, and how much of it is kept for the attempt's history, in bytes.
@@ -26,27 +30,20 @@ class Sender:
         self._seconds = seconds
 
     async def attempt(self, endpoint: Endpoint, work: Work) -> Attempt:
-        """Send the delivery once."""
-        began = time.time()
-        url = endpoint.subscription.url
+        """Send the delivery once: again only where the receiver refused a token that can be had anew."""
+        began, deadline = time.time(), time.monotonic() + self._seconds
         try:
             headers = endpoint.signed_headers(work.event_id, work.body, began)
             with continue_trace(work.traceparent) as traceparent:
                 headers["traceparent"] = traceparent
-                answer = await self._client.request(
-                    "POST",
-                    url,
-                    headers=headers,
-                    data=work.body,
-                    timeout=self._seconds,
-                    max_bytes=READ_BYTES,
-                    repeatable=True,
-                )
-        except EgressError as error:
+                answer, proof = await self._exchange(endpoint, work, headers, deadline)
+                if answer.status == 401 and endpoint.credentials.refused(proof):
+                    answer, proof = await self._exchange(endpoint, work, headers, deadline)
+        except (EgressError, TokenUnavailable, CertificateRefused) as error:
             timed_out = isinstance(error, EgressTimeout)
             return Attempt(began, time.time() - began, error=str(error), timed_out=timed_out)
         success = 200 <= answer.status <= 299
-        kept = answer.body[: KEPT_OF_SUCCESS if success else KEPT_BYTES]
+        kept = proof.hide(answer.body)[: KEPT_OF_SUCCESS if success else KEPT_BYTES]
         return Attempt(
             began,
             time.time() - began,
@@ -55,3 +52,19 @@ class Sender:
             wish=answer.headers.get("webhook-delivery"),
             excerpt=kept.decode("utf-8", "replace").replace("\x00", "�"),
         )
+
+    async def _exchange(
+        self, endpoint: Endpoint, work: Work, headers: dict[str, str], deadline: float
+    ) -> tuple[EgressAnswer, Proof]:
+        proof = await endpoint.credentials.proof(self._client, timeout=deadline - time.monotonic())
+        answer = await self._client.request(
+            "POST",
+            endpoint.subscription.url,
+            headers=proof.over(headers),
+            data=work.body,
+            timeout=deadline - time.monotonic(),
+            max_bytes=READ_BYTES,
+            repeatable=True,
+            tls=proof.tls,
+        )
+        return answer, proof

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import io
 import socket
+import ssl
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -104,12 +105,14 @@ class EgressClient:
         timeout: float,
         max_bytes: int,
         repeatable: bool = False,
+        tls: ssl.SSLContext | None = None,
     ) -> EgressAnswer:
         """Send one request and return its answer, with at most `max_bytes` of the body read.
 
         `timeout` seconds are for everything from the look-up of the name to the end of the body. A `repeatable`
-        request is sent once more where the other side closed a kept connection at the moment of its use. Raises
-        `UrlRefused`, `AddressRefused`, `EgressTimeout` or `EgressFailed`.
+        request is sent once more where the other side closed a kept connection at the moment of its use. With `tls` it
+        uses only connections that were made with this context. Raises `UrlRefused`, `AddressRefused`, `EgressTimeout`
+        or `EgressFailed`.
         """
         target = checked(url, self._guard, self._require_https)
         attempt = _Attempt(target.raw_host)
@@ -117,7 +120,7 @@ class EgressClient:
         began = time.perf_counter()
         try:
             async with asyncio.timeout(timeout):
-                response = await self._send(method, target, headers, data, attempt if repeatable else None)
+                response = await self._send(method, target, headers, data, tls, attempt if repeatable else None)
                 body, truncated = await _read(response, max_bytes)
         except (TimeoutError, aiohttp.ClientError, ValueError) as error:
             # The library's own words are left out: they may quote the URL, which may hold a secret.
@@ -132,14 +135,17 @@ class EgressClient:
         target: URL,
         headers: Mapping[str, str] | None,
         data: bytes | None,
+        tls: ssl.SSLContext | None,
         repeatable: _Attempt | None,
     ) -> aiohttp.ClientResponse:
         """Return the answer's head. With `repeatable`, try again until a connection is not a kept one."""
         while True:
             try:
                 return await self._session.request(
-                    method, target, headers=headers, data=_payload(data), allow_redirects=False
+                    method, target, headers=headers, data=_payload(data), ssl=tls or True, allow_redirects=False
                 )
+            except aiohttp.ClientConnectorError:
+                raise  # No kept connection was used: the next one would not be made either.
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                 if repeatable is None or repeatable.tried:
                     raise

@@ -31,7 +31,8 @@ SECRET_NAMES = (
 
 #: What a secret looks like inside of a longer text, each with what is left of it.
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"whsec_[A-Za-z0-9+/=_-]+"), f"whsec_{REDACTED}"),
+    (re.compile(r"(whsec|whsk)_[A-Za-z0-9+/=_-]+"), rf"\1_{REDACTED}"),
+    (re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(-----END|$)", re.DOTALL), rf"\1{REDACTED}\2"),
     (re.compile(r"\b(edr_[0-9a-f]{8})_[A-Za-z0-9_-]+"), rf"\1_{REDACTED}"),
     (re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE), rf"\1 {REDACTED}"),
     (re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s@]+@", re.IGNORECASE), rf"\1{REDACTED}@"),

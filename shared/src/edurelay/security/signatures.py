@@ -1,7 +1,8 @@
 """Webhook signatures over the raw body: Standard Webhooks 1.0.0, and the header profiles beside it.
 
-Standard Webhooks signs `{id}.{timestamp}.{body}` with HMAC-SHA256 under a secret of the form `whsec_<base64>`; while a
-secret rotates, the header lists one signature for each live secret, and a verifier accepts any that matches.
+Standard Webhooks signs `{id}.{timestamp}.{body}`: with HMAC-SHA256 under a secret of the form `whsec_<base64>` (`v1`),
+or with a key of Ed25519 (`v1a`, in `ed25519.py`). While a secret or key rotates, the header lists one signature for
+each live one, and a verifier accepts any that matches.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
+
+from edurelay.security import ed25519
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - the public beginning of every secret
 SECRET_BYTES: Final = 32
@@ -48,16 +51,21 @@ def signing_key(secret: str) -> bytes:
     return key
 
 
-def standard_headers(message_id: str, timestamp: int, body: bytes, secrets: Sequence[str]) -> dict[str, str]:
-    """Return the three headers of one attempt, with a signature for each of `secrets`, the current one first.
+def standard_headers(
+    message_id: str, timestamp: int, body: bytes, secrets: Sequence[str], private_keys: Sequence[str] = ()
+) -> dict[str, str]:
+    """Return the three headers of one attempt, with a `v1` signature for each of `secrets`, the current one first, and
+    behind them a `v1a` signature for each of `private_keys`.
 
     `timestamp` is the Unix second of the attempt; `message_id` stays the same over all attempts and holds no dot.
     """
     signed = f"{message_id}.{timestamp}.".encode() + body
+    tokens = [_standard_token(signed, secret) for secret in secrets]
+    tokens += [ed25519.token(key, signed) for key in private_keys]
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": " ".join([_standard_token(signed, secret) for secret in secrets]),
+        "webhook-signature": " ".join(tokens),
     }
 
 
@@ -74,15 +82,16 @@ def hub256_signature(body: bytes, secret: str) -> str:
 def verify_standard(
     headers: Mapping[str, str],
     body: bytes,
-    secrets: Sequence[str],
+    keys: Sequence[str],
     *,
     now: float,
     tolerance: float = TOLERANCE_SECONDS,
 ) -> None:
     """Check the three headers (in any case) of a received webhook against its raw body.
 
-    `now` is the present Unix time and `tolerance` the seconds that the timestamp may be away from it, either way.
-    Raises `SignatureInvalid`, and `SecretMalformed` for a bad secret of our own.
+    `keys` are secrets and `whpk_` keys, of which one has to match; `now` is the present Unix time and `tolerance` the
+    seconds that the timestamp may be away from it, either way. Raises `SignatureInvalid`, and `SecretMalformed` or
+    `SigningKeyMalformed` for a bad key of our own.
     """
     found = {name.lower(): value for name, value in headers.items()}
     message_id, stamp, given = (_required(found, name) for name in ("id", "timestamp", "signature"))
@@ -93,12 +102,15 @@ def verify_standard(
         raise SignatureInvalid(f"webhook-timestamp is too {'old' if age > 0 else 'new'}")
     # What is signed is the header's own text, so that a timestamp with leading zeros is not silently rewritten.
     signed = f"{message_id}.{stamp}.".encode(errors="replace") + body
-    tokens = [token.encode(errors="replace") for token in given.split(" ") if token.startswith(_SCHEME)]
+    tokens = given.split(" ")
     matched = False
-    for secret in secrets:
-        expected = _standard_token(signed, secret).encode()
+    for key in keys:
+        if key.startswith(ed25519.PUBLIC_PREFIX):
+            matched |= any(ed25519.is_signed(key, signed, token) for token in tokens)
+            continue
+        expected = _standard_token(signed, key).encode()
         for token in tokens:
-            matched |= hmac.compare_digest(expected, token)
+            matched |= hmac.compare_digest(expected, token.encode(errors="replace"))
     if not matched:
         raise SignatureInvalid("no signature in webhook-signature matches")
 

@@ -42,7 +42,8 @@ class EndpointApi:
     async def create_endpoint(self, call: Call[EndpointCreate, None]) -> Answer:
         """The secret is in the answer; its deliveries are signed with it."""
         endpoint, secret = await self._endpoints.create(call.tenant, call.body)
-        created = EndpointCreated(**endpoint.view().model_dump(), secret=secret)
+        public_key = endpoint.signing_keys[0].public if endpoint.signing_keys else None
+        created = EndpointCreated(**endpoint.view().model_dump(), secret=secret, public_key=public_key)
         return Answer(201, created, {"Location": f"/v1/endpoints/{endpoint.id}"})
 
     @operation(
@@ -82,7 +83,7 @@ class EndpointApi:
 
     @operation("GET", f"{ONE}/secret", summary="Show the secret", tag="endpoints", answers={200: EndpointSecrets})
     async def get_secret(self, call: Call[None, None]) -> Answer:
-        """And those that still sign beside it since it replaced them."""
+        """And those that still sign beside it since it replaced them; likewise the public keys of Ed25519."""
         return Answer(body=await self._endpoints.secrets(call.tenant, call.path["endpoint_id"]))
 
     @operation(
@@ -96,7 +97,7 @@ class EndpointApi:
         idempotent=True,
     )
     async def rotate_secret(self, call: Call[SecretRotation, None]) -> Answer:
-        """Until the overlap ends, each delivery is signed with both."""
+        """And the key of Ed25519, where there is one. Until the overlap ends, each delivery is signed with both."""
         body = await self._endpoints.rotate_secret(call.tenant, call.path["endpoint_id"], call.body.overlap_seconds)
         return Answer(body=body)
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from edurelay.messages.subscriptions import SignatureProfile
+from edurelay.messages.receiver_auth import ReceiverAuth, ReceiverAuthView
+from edurelay.messages.subscriptions import BodyFormat, SignatureAlgorithm, SignatureProfile
 from edurelay.mongo import Document
 from edurelay_gateway.endpoints.rules import EVENT_TYPE, EVENT_TYPE_LENGTH, checked_headers, checked_patterns
 
@@ -17,6 +18,7 @@ EventType = Annotated[str, StringConstraints(pattern=rf"^{EVENT_TYPE}$", max_len
 EventPattern = Annotated[str, StringConstraints(pattern=rf"^(\*|{EVENT_TYPE}(\.\*)?)$", max_length=EVENT_TYPE_LENGTH)]
 EventPatterns = Annotated[list[EventPattern], Field(min_length=1, max_length=100), AfterValidator(checked_patterns)]
 Profiles = Annotated[list[SignatureProfile], Field(min_length=1, max_length=3), AfterValidator(checked_patterns)]
+Algorithms = Annotated[list[SignatureAlgorithm], Field(min_length=1, max_length=2), AfterValidator(checked_patterns)]
 Headers = Annotated[dict[str, str], AfterValidator(checked_headers)]
 Description = Annotated[str, StringConstraints(max_length=1000)]
 Rate = Annotated[float, Field(ge=0.01, le=10_000)]
@@ -35,14 +37,23 @@ class EndpointCreate(BaseModel):
     enabled: bool = True
     description: Description = ""
     signature_profiles: Profiles = [SignatureProfile.STANDARD]
+    signature_algorithms: Algorithms = Field(
+        default=[SignatureAlgorithm.V1], description="Of the Standard Webhooks headers: HMAC-SHA256, Ed25519, or both."
+    )
+    body_format: BodyFormat = Field(
+        default=BodyFormat.EDURELAY, description="`{id, event, timestamp, data}`, or a CloudEvent in JSON."
+    )
     headers: Headers = Field(default_factory=dict, description="Sent along with each delivery.")
+    auth: ReceiverAuth | None = Field(
+        default=None, description="How deliveries prove who sends them; what is secret of it is never shown again."
+    )
     rate_per_second: Rate | None = Field(default=None, description="No more deliveries a second than this.")
     max_in_flight: InFlight = 10
     retry_schedule: Schedule | None = Field(default=None, description="Seconds between attempts; null: the default.")
 
 
 class EndpointChange(BaseModel):
-    """What is to be different; what is left out stays."""
+    """What is to be different; what is left out stays. `auth` is replaced as a whole, and removed by null."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -51,7 +62,10 @@ class EndpointChange(BaseModel):
     enabled: bool = True
     description: Description = ""
     signature_profiles: Profiles = []
+    signature_algorithms: Algorithms = []
+    body_format: BodyFormat = BodyFormat.EDURELAY
     headers: Headers = {}
+    auth: ReceiverAuth | None = None
     rate_per_second: Rate | None = None
     max_in_flight: InFlight = 10
     retry_schedule: Schedule | None = None
@@ -70,7 +84,10 @@ class EndpointView(BaseModel):
     probed: bool
     description: str
     signature_profiles: list[SignatureProfile]
+    signature_algorithms: list[SignatureAlgorithm]
+    body_format: BodyFormat
     headers: dict[str, str]
+    auth: ReceiverAuthView | None
     rate_per_second: float | None
     max_in_flight: int
     retry_schedule: list[float] | None
@@ -81,9 +98,10 @@ class EndpointView(BaseModel):
 
 
 class EndpointCreated(EndpointView):
-    """A new endpoint with the secret that its deliveries are signed with."""
+    """A new endpoint with the secret that its deliveries are signed with, and the public key where it has one."""
 
     secret: str
+    public_key: str | None
 
 
 class EndpointPage(BaseModel):
@@ -100,11 +118,39 @@ class PreviousSecret(BaseModel):
     expires_at: str
 
 
+class PreviousPublicKey(BaseModel):
+    """The public half of a key that was replaced and still signs, beside the current one, until `expires_at`."""
+
+    public_key: str
+    expires_at: str
+
+
 class EndpointSecrets(BaseModel):
-    """What the deliveries of an endpoint are signed with: the current secret, and those it is replacing."""
+    """What the deliveries of an endpoint are verified with: the current secret, and those it is replacing; the same of
+    the public keys, where the endpoint ever had one."""
 
     secret: str
     previous: list[PreviousSecret] = []
+    public_key: str | None = None
+    previous_public_keys: list[PreviousPublicKey] = []
+
+
+class PublicKey(BaseModel):
+    """A JSON Web Key (RFC 8037). `kid` is its thumbprint (RFC 7638), `whpk` its text in Standard Webhooks."""
+
+    kty: str
+    crv: str
+    x: str
+    kid: str
+    use: str
+    alg: str
+    whpk: str
+
+
+class PublicKeys(BaseModel):
+    """A JSON Web Key Set (RFC 7517): the current key first, then those that still sign beside it."""
+
+    keys: list[PublicKey]
 
 
 class SecretRotation(BaseModel):
@@ -139,9 +185,24 @@ class StoredSecret(BaseModel):
     expires: float = 0.0
 
 
+class StoredKey(StoredSecret):
+    """The same of a key of Ed25519, with its public half."""
+
+    public: str
+
+
+class StoredAuth(BaseModel):
+    """What of `auth` may be shown, and the whole, sealed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    view: ReceiverAuthView
+    sealed: str
+
+
 class StoredEndpoint(BaseModel):
-    """An endpoint as it is kept. The current secret is the first of `secrets`; `unsent` is what Kafka does not have
-    yet."""
+    """An endpoint as it is kept. The current secret is the first of `secrets`, as the current key is of `signing_keys`,
+    which stay when `v1a` is left; `unsent` is what Kafka does not have yet."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, extra="ignore")
 
@@ -154,11 +215,15 @@ class StoredEndpoint(BaseModel):
     probed: bool = False
     description: str
     signature_profiles: list[SignatureProfile]
+    signature_algorithms: list[SignatureAlgorithm] = [SignatureAlgorithm.V1]
+    body_format: BodyFormat = BodyFormat.EDURELAY
     headers: dict[str, str]
+    auth: StoredAuth | None = None
     rate_per_second: float | None
     max_in_flight: int
     retry_schedule: list[float] | None
     secrets: list[StoredSecret]
+    signing_keys: list[StoredKey] = []
     version: int
     created_at: str
     updated_at: str
@@ -172,6 +237,7 @@ class StoredEndpoint(BaseModel):
     def view(self) -> EndpointView:
         """Return what callers see."""
         return EndpointView(
-            **self.model_dump(include=EndpointView.model_fields.keys() - {"in_force"}),
+            **self.model_dump(include=EndpointView.model_fields.keys() - {"auth", "in_force"}),
+            auth=self.auth.view if self.auth is not None else None,
             in_force=not self.unsent,
         )

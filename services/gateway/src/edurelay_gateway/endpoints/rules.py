@@ -27,6 +27,12 @@ _OURS = frozenset(
 _OUR_PREFIXES = ("webhook-", "x-skillpassport-", "x-edurelay-", "ce-", "svix-")
 
 
+def is_ours(header: str) -> bool:
+    """Tell whether the dispatcher or HTTP itself sets a header of this name."""
+    lowered = header.lower()
+    return lowered in _OURS or lowered.startswith(_OUR_PREFIXES)
+
+
 def checked_headers(headers: dict[str, str]) -> dict[str, str]:
     """Return the headers that an endpoint adds. Raises `ValueError` for one that it may not."""
     if len(headers) > MAX_HEADERS:
@@ -36,7 +42,7 @@ def checked_headers(headers: dict[str, str]) -> dict[str, str]:
         lowered = name.lower()
         if not _HEADER_NAME.fullmatch(name):
             raise ValueError("a header's name is made of letters, digits, dashes and underscores")
-        if lowered in _OURS or lowered.startswith(_OUR_PREFIXES):
+        if is_ours(name):
             raise ValueError(f"the header {lowered} is set by the sender")
         if lowered in seen:
             raise ValueError(f"the header {lowered} is there twice")

@@ -14,6 +14,8 @@ from edurelay.events.envelope import now
 from edurelay.events.ids import new_id
 from edurelay.events.operational import Operational, operational_event
 from edurelay.events.topics import EVENTS
+from edurelay.messages.subscriptions import SignatureAlgorithm
+from edurelay_gateway.endpoints.authentication import EndpointAuth, check_together
 from edurelay_gateway.endpoints.models import (
     EndpointChange,
     EndpointCreate,
@@ -31,6 +33,7 @@ from edurelay_gateway.publication import Publication
 ATTEMPTS = 8
 
 _ENABLED: dict[str, object] = {"enabled": True, "disabled_reason": None, "probed": False}
+_FORGOTTEN: dict[str, object] = {"secrets": [], "signing_keys": [], "auth": None}
 
 
 class Endpoints:
@@ -41,6 +44,7 @@ class Endpoints:
         store: EndpointStore,
         publication: Publication,
         keys: EndpointKeys,
+        auth: EndpointAuth,
         guard: AddressGuard,
         *,
         limit: int,
@@ -50,6 +54,7 @@ class Endpoints:
         self._store = store
         self._publication = publication
         self._keys = keys
+        self._auth = auth
         self._guard = guard
         self._limit = limit
         self._require_https = require_https
@@ -57,15 +62,21 @@ class Endpoints:
         self._counting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def create(self, tenant: str, wanted: EndpointCreate) -> tuple[StoredEndpoint, str]:
-        """Make an endpoint; return it with its signing secret. Raises `UrlNotAllowed`, `TooManyEndpoints`."""
+        """Make an endpoint; return it with its signing secret. Raises `UrlNotAllowed`, `AuthNotAllowed`,
+        `TooManyEndpoints`."""
         self._check_url(wanted.url)
         endpoint_id, moment = new_id("ep"), now()
+        auth = await self._auth.sealed(tenant, endpoint_id, wanted.auth, now=self._clock())
+        check_together(wanted.url, wanted.headers, wanted.auth)
         secret, sealed = self._keys.fresh(tenant, endpoint_id)
+        asymmetric = SignatureAlgorithm.V1A in wanted.signature_algorithms
         endpoint = StoredEndpoint(
-            **wanted.model_dump(),
+            **wanted.model_dump(exclude={"auth"}),
             id=endpoint_id,
             tenant=tenant,
+            auth=auth,
             secrets=[StoredSecret(sealed=sealed)],
+            signing_keys=[self._keys.fresh_key(tenant, endpoint_id)] if asymmetric else [],
             version=1,
             created_at=moment,
             updated_at=moment,
@@ -96,7 +107,7 @@ class Endpoints:
         return self._keys.shown(await self.get(tenant, endpoint_id), now=self._clock())
 
     async def change(self, tenant: str, endpoint_id: str, wanted: EndpointChange) -> StoredEndpoint:
-        """Change what `wanted` sets. Raises `Missing`, `UrlNotAllowed`, `ChangedMeanwhile`."""
+        """Change what `wanted` sets. Raises `Missing`, `UrlNotAllowed`, `AuthNotAllowed`, `ChangedMeanwhile`."""
         changes = wanted.model_dump(include=wanted.model_fields_set)
         if "url" in changes:
             self._check_url(wanted.url)
@@ -104,7 +115,17 @@ class Endpoints:
             return await self.get(tenant, endpoint_id)
         if "enabled" in changes:
             changes |= {"disabled_reason": None, "probed": False}
-        return await self._change(tenant, endpoint_id, lambda seen: changes)
+        if "auth" in changes:
+            changes["auth"] = await self._auth.sealed(tenant, endpoint_id, wanted.auth, now=self._clock())
+
+        def decide(seen: StoredEndpoint) -> dict[str, object]:
+            changed = seen.model_copy(update=changes)
+            check_together(changed.url, changed.headers, changed.auth.view if changed.auth is not None else None)
+            if SignatureAlgorithm.V1A in changed.signature_algorithms and not seen.signing_keys:
+                return changes | {"signing_keys": [self._keys.fresh_key(tenant, endpoint_id)]}
+            return changes
+
+        return await self._change(tenant, endpoint_id, decide)
 
     async def enable(self, tenant: str, endpoint_id: str) -> StoredEndpoint:
         """Enable an endpoint. It gets a new version even where it is enabled here: the dispatcher may have disabled
@@ -138,18 +159,22 @@ class Endpoints:
             await self._publication.flush(endpoint_id)
 
     async def rotate_secret(self, tenant: str, endpoint_id: str, overlap: float) -> EndpointSecrets:
-        """Replace the secret; the present one signs beside it for `overlap` seconds. Raises `Missing`,
-        `TooManySecrets`, `ChangedMeanwhile`."""
+        """Replace the secret, and the key of Ed25519 where there is one; the present ones sign beside the new ones for
+        `overlap` seconds. Raises `Missing`, `TooManySecrets`, `ChangedMeanwhile`."""
         _, sealed = self._keys.fresh(tenant, endpoint_id)
+        key = self._keys.fresh_key(tenant, endpoint_id)
         moment = self._clock()
-        changed = await self._change(
-            tenant, endpoint_id, lambda seen: {"secrets": rotated(seen.secrets, sealed, now=moment, overlap=overlap)}
-        )
-        return self._keys.shown(changed, now=moment)
+
+        def decide(seen: StoredEndpoint) -> dict[str, object]:
+            secrets = rotated(seen.secrets, StoredSecret(sealed=sealed), now=moment, overlap=overlap)
+            keys = rotated(seen.signing_keys, key, now=moment, overlap=overlap) if seen.signing_keys else []
+            return {"secrets": secrets, "signing_keys": keys}
+
+        return self._keys.shown(await self._change(tenant, endpoint_id, decide), now=moment)
 
     async def delete(self, tenant: str, endpoint_id: str) -> None:
         """Delete an endpoint. Raises `Missing`, `ChangedMeanwhile`."""
-        await self._change(tenant, endpoint_id, lambda seen: {"deleted_at": now(), "secrets": []})
+        await self._change(tenant, endpoint_id, lambda seen: {"deleted_at": now(), **_FORGOTTEN})
 
     async def _change(
         self, tenant: str, endpoint_id: str, decide: Callable[[StoredEndpoint], dict[str, object]]

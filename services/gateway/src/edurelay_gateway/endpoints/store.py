@@ -28,6 +28,11 @@ class EndpointStore:
         """Return the endpoints of one tenant."""
         return TenantEndpoints(TenantCollection(self.collection, tenant))
 
+    async def find_published(self, endpoint_id: str) -> StoredEndpoint | None:
+        """Return an endpoint that is not deleted, whosever it is: for what of it is public."""
+        found = await self.collection.find_one({"_id": endpoint_id, **LIVE})
+        return StoredEndpoint.model_validate(found) if found is not None else None
+
 
 class TenantEndpoints:
     """The endpoints of one tenant. A change is made only if nobody changed the endpoint since it was read."""

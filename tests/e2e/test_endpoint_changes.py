@@ -23,22 +23,23 @@ async def until_attempted(client: Client, endpoint: str, count: int) -> list[Del
             await asyncio.sleep(0.1)
 
 
-async def test_what_is_pending_for_a_deleted_endpoint_is_cancelled_and_counted(client: Client) -> None:
+async def test_what_is_pending_for_deleted_endpoints_is_cancelled_and_counted(client: Client) -> None:
     async with receiving(500) as receiver:
-        endpoint = await client.endpoints.create(receiver.url, ["*"], retry_schedule=LATER)
+        endpoints = [await client.endpoints.create(receiver.url, ["*"], retry_schedule=LATER) for _ in range(8)]
         for n in range(3):
             await client.events.publish("note.uploaded", {"n": n})
-        pending = await until_attempted(client, endpoint.id, 3)
-        assert {each.status for each in pending} == {"pending"}
-        await client.endpoints.delete(endpoint.id)
+        for endpoint in endpoints:
+            pending = await until_attempted(client, endpoint.id, 3)
+            assert {each.status for each in pending} == {"pending"}
+        await asyncio.gather(*(client.endpoints.delete(endpoint.id) for endpoint in endpoints))
         async with asyncio.timeout(60):
             while True:
-                ended = [each async for each in client.deliveries.every(endpoint=endpoint.id)]
+                ended = [each async for each in client.deliveries.every()]
                 if all(each.status == "dead_lettered" for each in ended):
                     break
                 await asyncio.sleep(0.1)
         assert {each.reason for each in ended} == {"the endpoint was deleted"}
-        assert len(ended) == len(receiver.requests) == 3
+        assert len(ended) == len(receiver.requests) == 24
 
 
 async def test_what_is_pending_for_a_disabled_endpoint_waits_and_goes_on(client: Client, settled: Settled) -> None:

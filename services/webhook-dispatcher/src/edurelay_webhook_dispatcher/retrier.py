@@ -167,9 +167,10 @@ class Retrier:
         """Make due what is pending for deleted endpoints, so that it ends. More than once, since an attempt that was
         under way may leave its delivery pending."""
         now = time.time()
-        for endpoint_id in self._deleted:
+        for endpoint_id, until in list(self._deleted.items()):
             await self._store.backlog.hasten(endpoint_id, now)
-        self._deleted = {name: until for name, until in self._deleted.items() if until > now}
+            if until < now:
+                del self._deleted[endpoint_id]
 
     async def _count(self) -> None:
         for status in (DeliveryStatus.PENDING, DeliveryStatus.DEAD_LETTERED):

@@ -148,6 +148,15 @@ class Ledger(Model):
     dead_lettered: int
 
 
+class StreamedEvent(Model):
+    """One delivery in an endpoint's stream. `event` is what is delivered, None where the log no longer has it."""
+
+    sequence: int
+    delivery_id: str
+    event_id: str
+    event: Any = None
+
+
 class Delivery(Model):
     """One event on its way to one endpoint."""
 
@@ -155,6 +164,7 @@ class Delivery(Model):
     event_id: str
     event_type: str
     endpoint_id: str
+    sequence: int | None = None
     status: str
     reason: str | None = None
     attempts: int

@@ -178,6 +178,9 @@ async def test_a_dispatcher_that_dies_at_any_write_leaves_what_another_brings_to
                 ids = [event.id for event in map(event_of, log.messages)]
                 assert sorted(await kept.events.find(TENANT, ids)) == sorted(ids)
                 assert set(receiver.events) == set(ids)
+                stream = await kept.streams.read(TENANT, ENDPOINT, 0, 100)
+                assert [ticket.number for ticket in stream] == list(range(1, 10))
+                assert sorted(ticket.event_id for ticket in stream) == sorted(ids)
     assert reached[True] >= 6, "the dispatcher writes too seldom for this test to say anything"
 
 

@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from types import EllipsisType
 
-from edurelay_client.models import Delivery, Endpoint, Ledger, NewEndpoint, Page, PublicKey, Secrets
+from edurelay_client.models import Delivery, Endpoint, Ledger, NewEndpoint, Page, PublicKey, Secrets, StreamedEvent
 from edurelay_client.resources.base import Resource, at, given
+
+#: How long one call waits for something to come, in seconds.
+_ONE_WAIT = 30.0
 
 
 class Endpoints(Resource):
@@ -131,6 +134,23 @@ class Endpoints(Resource):
         """Deliver all dead letters once more; return how many there were."""
         answer = await self._transport.call("POST", at("endpoints", endpoint_id, "redeliver"))
         return int(answer.body["redelivered"])
+
+    async def events(
+        self, endpoint_id: str, *, after: int = 0, limit: int | None = None, wait: float | None = None
+    ) -> list[StreamedEvent]:
+        """Return what the endpoint's stream has behind the number `after`, waiting up to `wait` seconds (60 at most)
+        for something to come."""
+        query = {"after": after, "limit": limit}
+        answer = await self._transport.call("GET", at("endpoints", endpoint_id, "events"), query=query, wait=wait)
+        return [StreamedEvent.model_validate(each) for each in answer.body["data"]]
+
+    async def follow(self, endpoint_id: str, *, after: int = 0) -> AsyncIterator[StreamedEvent]:
+        """Yield what the stream has behind the number `after`, and then what comes, without an end. Keep the number of
+        what you have handled: it is the `after` to go on with."""
+        while True:
+            for event in await self.events(endpoint_id, after=after, wait=_ONE_WAIT):
+                yield event
+                after = event.sequence
 
     async def ledger(self, endpoint_id: str) -> Ledger:
         """Return how many deliveries stand where."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -27,8 +28,12 @@ from edurelay_webhook_dispatcher.replays import Replays
 from edurelay_webhook_dispatcher.repository import Repository
 from edurelay_webhook_dispatcher.retrier import Retrier
 from edurelay_webhook_dispatcher.store import Store
+from edurelay_webhook_dispatcher.streams import Ticket
 
 ROOT = "/internal/tenants/{tenant}"
+#: How long a reader of a stream may wait here, in seconds, and how often it is looked at what other dispatchers wrote.
+LONGEST_WAIT = 5.0
+LOOK = 0.25
 
 
 class EventQuery(PageQuery):
@@ -44,6 +49,14 @@ class DeliveryQuery(PageQuery):
     endpoint: str | None = None
     event: str | None = None
     status: Annotated[str | None, Field(pattern="^(pending|delivered|dead_lettered)$")] = None
+
+
+class StreamQuery(BaseModel):
+    """Which part of a stream: what is behind the number `after`. Where that is nothing yet, it is waited for."""
+
+    after: int = Field(default=0, ge=0)
+    limit: int = Field(default=100, ge=1, le=100)
+    wait: float = Field(default=0.0, ge=0, le=LONGEST_WAIT)
 
 
 class ReplayRequest(BaseModel):
@@ -223,6 +236,32 @@ class Api:
         return Answer(body=views.Ledger(**counted))
 
     @operation(
+        "GET",
+        f"{ROOT}/endpoints/{{id}}/events",
+        summary="Read an endpoint's stream",
+        tag="endpoints",
+        auth="internal",
+        query=StreamQuery,
+        answers={200: views.StreamPage},
+    )
+    async def read_stream(self, call: Call[None, StreamQuery]) -> Answer:
+        """Its deliveries in the order of their numbers, whatever has become of them."""
+        endpoint, query = self._endpoint(call.path), call.query
+        tickets = await self._tickets(endpoint, query)
+        names = [ticket.key.stored for ticket in tickets]
+        documents = await self._repository(call.path).deliveries_by_name(names)
+        streamed = [
+            views.StreamedEvent(
+                sequence=ticket.number,
+                delivery_id=ticket.key.text,
+                event_id=ticket.event_id,
+                event=await self._event_of(endpoint, ticket, documents.get(ticket.key.stored)),
+            )
+            for ticket in tickets
+        ]
+        return Answer(body=views.StreamPage(data=streamed))
+
+    @operation(
         "POST",
         f"{ROOT}/endpoints/{{id}}/replay",
         summary="Deliver a stretch of the log to an endpoint",
@@ -263,6 +302,15 @@ class Api:
         self._retrier.wake()
         return Answer(202, views.DeliveryView.of(document))
 
+    async def _tickets(self, endpoint: Endpoint, query: StreamQuery) -> list[Ticket]:
+        deadline = time.monotonic() + query.wait
+        while True:
+            tickets = await self._store.streams.read(endpoint.tenant, endpoint.id, query.after, query.limit)
+            left = deadline - time.monotonic()
+            if tickets or left <= 0:
+                return tickets
+            await self._store.streams.until_grown(endpoint.tenant, endpoint.id, min(LOOK, left))
+
     def _repository(self, path: Mapping[str, str]) -> Repository:
         return Repository(self._store, path["tenant"])
 
@@ -281,6 +329,15 @@ class Api:
 
     async def _deliveries_of(self, repository: Repository, entry: Entry) -> list[Document]:
         return await repository.deliveries_of(entry, self._endpoints.ids_of(repository.tenant))
+
+    async def _event_of(self, endpoint: Endpoint, ticket: Ticket, delivery: Document | None) -> Any:
+        """Return the body of a delivery in the stream, None where it is gone. One whose first attempt is under way may
+        not be written yet."""
+        delivery = delivery or {"event_id": ticket.event_id, "body_format": endpoint.body_format.value}
+        try:
+            return orjson.loads(delivery.get("body") or await self._body(ticket.key, delivery))
+        except Problem:
+            return None
 
     async def _body(self, key: DeliveryKey, delivery: Document) -> bytes:
         """Return the bytes of a delivery that arrived, from the log."""

@@ -79,10 +79,21 @@ class Intake:
         # Taken before the index is asked: what is under way now is there or in the index, whenever the answer comes.
         under_way = {arrival.identity: self._under_way.get(arrival.identity) for arrival in checked}
         indexed = await self._indexed(checked) if checked else {}
-        keys = [arrival.delivery_key(endpoint).stored for arrival in checked for endpoint in arrival.endpoints]
-        present = await self._store.known(keys)
-        for arrival in arrivals:
-            self._begin(batch, arrival, indexed, present, under_way.get(arrival.identity))
+        keys = [arrival.delivery_key(endpoint) for arrival in checked for endpoint in arrival.endpoints]
+        present = await self._store.known([key.stored for key in keys])
+        await self._store.streams.open({(each.tenant, each.id) for arrival in arrivals for each in arrival.endpoints})
+        numbered = await self._store.streams.recall([key for key in keys if key.stored not in present])
+        begun = [
+            deliver
+            for arrival in arrivals
+            for deliver in self._begin(batch, arrival, indexed, present, under_way.get(arrival.identity))
+        ]
+        for _, work in begun:
+            work.ticket = numbered.get(work.key.stored) or self._store.streams.number(work.key, work.event_id)
+        if any(self._store.streams.contended(work.key) for _, work in begun):
+            await self._recorder.numbers_written()
+        for endpoint, work in begun:
+            self._courier.carry(endpoint, work)
 
     async def _arrive(self, batch: Batch, received: Received) -> _Arrival | None:
         try:
@@ -101,7 +112,8 @@ class Intake:
         indexed: dict[tuple[str, str], Entry],
         present: frozenset[str],
         under_way: tuple[int, int] | None,
-    ) -> None:
+    ) -> list[tuple[Endpoint, Work]]:
+        """Let an event be indexed, and return the deliveries that it brings about."""
         received, event, identity = arrival.received, arrival.event, arrival.identity
         entry = indexed.get(identity)
         known = under_way or self._under_way.get(identity)
@@ -109,7 +121,7 @@ class Intake:
             known = entry.position
         if known is not None and known != arrival.position:
             batch.done(received.offset)
-            return
+            return []
         # An event that was matched before keeps its endpoints: who subscribed in between does not get it now.
         keys = [
             (endpoint, arrival.delivery_key(endpoint))
@@ -128,14 +140,15 @@ class Intake:
             self._recorder.matched(_entry(arrival), written)
         else:
             finished()
-        if not missing:
-            return
         now = time.monotonic()
         bodies = {each: body_of(event, each) for each in {endpoint.body_format for endpoint, _ in missing}}
-        for endpoint, key in missing:
-            body = bodies[endpoint.body_format]
-            work = Work(key, event.id, event.type, body, now, event.traceparent, settled=finished)
-            self._courier.carry(endpoint, work)
+        return [
+            (
+                endpoint,
+                Work(key, event.id, event.type, bodies[endpoint.body_format], now, event.traceparent, settled=finished),
+            )
+            for endpoint, key in missing
+        ]
 
     async def _indexed(self, arrivals: list[_Arrival]) -> dict[tuple[str, str], Entry]:
         """Return what the index knows of these events, by tenant and id."""

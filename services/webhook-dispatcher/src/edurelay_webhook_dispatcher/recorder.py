@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,10 @@ class Recorder:
             self._room.clear()
             await self._room.wait()
 
+    async def numbers_written(self) -> None:
+        """Return when every number that was given out is in its endpoint's stream."""
+        await self._until_done(self._store.streams.write)
+
     async def drained(self) -> None:
         """Return when everything that was put has been written."""
         await self._empty.wait()
@@ -113,15 +117,7 @@ class Recorder:
         self._wake.set()
 
     async def _persist(self, entries: list[_Written], matched: list[tuple[Entry, Callable[[], None]]]) -> None:
-        attempt = 0
-        while True:
-            try:
-                await self._write(entries, [event for event, _ in matched])
-                break
-            except AWAY as error:
-                _log.warning("states could not be written, trying again", reason=str(error), waiting=len(entries))
-                await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
-                attempt += 1
+        await self._until_done(lambda: self._write(entries, [event for event, _ in matched]))
         self._unwritten -= sum(entry.attempt is not None for entry in entries)
         self._room.set()
         for entry in entries:
@@ -129,10 +125,23 @@ class Recorder:
         for _, settled in matched:
             settled()
 
+    async def _until_done(self, write: Callable[[], Awaitable[None]]) -> None:
+        attempt = 0
+        while True:
+            try:
+                return await write()
+            except AWAY as error:
+                _log.warning("states could not be written, trying again", reason=str(error), waiting=len(self._entries))
+                await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
+                attempt += 1
+
     async def _write(self, entries: list[_Written], events: list[Entry]) -> None:
         await together(self._store.events.add(events), self._write_deliveries(entries))
 
     async def _write_deliveries(self, entries: list[_Written]) -> None:
+        # Everything that was numbered by now is written, so that no event is forgotten by the log before its number is
+        # known, and no delivery is kept with a number that may still change.
+        await self._store.streams.write()
         newest: dict[str, _Written] = {entry.work.key.stored: entry for entry in entries}
         first = {entry.work.key.stored for entry in entries if entry.first}
         fresh = [_document(entry) for name, entry in newest.items() if name in first]
@@ -204,6 +213,7 @@ def _document(entry: _Written) -> Document:
         "status": entry.state.status.value,
         "attempts": work.attempts,
         "updated": time.time(),
+        **({"sequence": work.ticket.number} if work.ticket is not None else {}),
         **format_fields(work.body),
         **_open_fields(entry),
     }

@@ -42,6 +42,13 @@ class Repository:
         """Return a delivery."""
         return await self._deliveries.find_one({"_id": key.stored})
 
+    async def deliveries_by_name(self, names: Sequence[str]) -> dict[str, Document]:
+        """Return the deliveries that there are under these primary keys, by them."""
+        if not names:
+            return {}
+        own = {"_id": {"$in": [name for name in names if name.startswith(f"{self.tenant}/")]}}
+        return {each["_id"]: each async for each in self._deliveries.find(own)}
+
     async def deliveries(
         self, *, endpoint: str | None, status: str | None, before: str | None, limit: int
     ) -> list[Document]:

@@ -21,6 +21,7 @@ from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.store import Store
+from edurelay_webhook_dispatcher.streams import Ticket
 from edurelay_webhook_dispatcher.work import State, Work
 
 #: How many due deliveries are looked at together, and how often, in seconds, where nothing calls for it earlier.
@@ -179,8 +180,9 @@ class Retrier:
 
 def work_of(document: dict[str, Any]) -> Work:
     """Return a stored, open delivery as work."""
+    key = DeliveryKey.from_stored(document["_id"])
     return Work(
-        key=DeliveryKey.from_stored(document["_id"]),
+        key=key,
         event_id=document["event_id"],
         event_type=document["type"],
         body=document["body"],
@@ -190,4 +192,5 @@ def work_of(document: dict[str, Any]) -> Work:
         forgiven=document.get("forgiven", 0),
         recorded=True,
         claimed=True,
+        ticket=Ticket(key, document["event_id"], document["sequence"]) if "sequence" in document else None,
     )

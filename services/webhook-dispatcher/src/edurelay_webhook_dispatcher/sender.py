@@ -34,6 +34,8 @@ class Sender:
         began, deadline = time.time(), time.monotonic() + self._seconds
         try:
             headers = endpoint.signed_headers(work.event_id, work.body, began)
+            if work.ticket is not None:
+                headers["webhook-sequence"] = str(work.ticket.number)
             with continue_trace(work.traceparent) as traceparent:
                 headers["traceparent"] = traceparent
                 answer, proof = await self._exchange(endpoint, work, headers, deadline)

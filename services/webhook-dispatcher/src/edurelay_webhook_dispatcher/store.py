@@ -15,9 +15,11 @@ from edurelay.mongo import ASCENDING, Collection, CollectionSpec, Database, Docu
 from edurelay.mongo.writes import insert_new
 from edurelay_webhook_dispatcher.backlog import Backlog
 from edurelay_webhook_dispatcher.index import EventIndex
+from edurelay_webhook_dispatcher.keys import DeliveryKey
+from edurelay_webhook_dispatcher.streams import Streams
 
-#: `_id` (see `keys.DeliveryKey.stored`), endpoint, event_id, type, status, attempts, updated; and only while it is
-#: open: due_at (pending only), body, reason, traceparent, forgiven.
+#: `_id` (see `keys.DeliveryKey.stored`), endpoint, event_id, type, sequence, status, attempts, updated; and only while
+#: it is open: due_at (pending only), body, reason, traceparent, forgiven.
 DELIVERIES: Final = CollectionSpec("deliveries")
 
 #: The open ones of them: see `backlog`.
@@ -41,9 +43,12 @@ REPLAYS: Final = CollectionSpec("replays", indexes=(Index((("open", ASCENDING),)
 #: `_id` is an endpoint at which nothing arrives, `since` a Unix time, `told` how many warnings were given.
 FAILING: Final = CollectionSpec("failing")
 
+#: The deliveries of each endpoint by number, in blocks: see `streams`.
+STREAMS: Final = CollectionSpec("streams", indexes=(Index((("stream", ASCENDING), ("first", ASCENDING))),))
+
 LEASES: Final = CollectionSpec("leases")
 
-ALL: Final = (DELIVERIES, BACKLOG, EVENTS, GIVEN_IDS, REPLAYS, FAILING, LEASES)
+ALL: Final = (DELIVERIES, BACKLOG, EVENTS, GIVEN_IDS, REPLAYS, FAILING, STREAMS, LEASES)
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,13 @@ class Store:
     events: EventIndex
     deliveries: Collection
     backlog: Backlog
+    streams: Streams
 
     @classmethod
     def of(cls, database: Database) -> Self:
         """Return those of a database."""
         events = EventIndex(database[EVENTS], database[GIVEN_IDS])
-        return cls(events, database[DELIVERIES], Backlog(database[BACKLOG]))
+        return cls(events, database[DELIVERIES], Backlog(database[BACKLOG]), Streams(database[STREAMS]))
 
     async def known(self, names: Sequence[str]) -> frozenset[str]:
         """Return those of the primary keys under which there is a delivery."""
@@ -67,6 +73,17 @@ class Store:
         return frozenset([each["_id"] async for each in self.deliveries.find({"_id": {"$in": names}}, {"_id": 1})])
 
     async def add_pending(self, documents: Sequence[Document]) -> None:
-        """Write deliveries that are due, where they are not there yet."""
-        await self.backlog.add({document["_id"]: document["due_at"] for document in documents})
-        await insert_new(self.deliveries, documents)
+        """Number and write deliveries that are due, where they are not there yet."""
+        known = await self.known([document["_id"] for document in documents])
+        fresh = {DeliveryKey.from_stored(each["_id"]): each for each in documents if each["_id"] not in known}
+        await self.streams.open({(key.tenant, key.endpoint) for key in fresh})
+        recalled = await self.streams.recall(fresh.keys())
+        tickets = [
+            recalled.get(key.stored) or self.streams.number(key, document["event_id"])
+            for key, document in fresh.items()
+        ]
+        await self.streams.write()
+        for ticket, document in zip(tickets, fresh.values(), strict=True):
+            document["sequence"] = ticket.number
+        await self.backlog.add({document["_id"]: document["due_at"] for document in fresh.values()})
+        await insert_new(self.deliveries, list(fresh.values()))

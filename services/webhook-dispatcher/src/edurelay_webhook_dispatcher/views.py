@@ -39,12 +39,13 @@ class AttemptView(BaseModel):
 
 
 class DeliveryView(BaseModel):
-    """One delivery; `attempts` is how many were made."""
+    """One delivery; `sequence` is its number in the endpoint's stream, `attempts` how many were made."""
 
     id: str
     event_id: str
     event_type: str
     endpoint_id: str
+    sequence: int | None
     status: str
     reason: str | None
     attempts: int
@@ -62,6 +63,7 @@ class DeliveryView(BaseModel):
             event_id=document["event_id"],
             event_type=document["type"],
             endpoint_id=key.endpoint,
+            sequence=document.get("sequence"),
             status=document["status"],
             reason=document.get("reason"),
             attempts=document["attempts"][-1]["n"] if document["attempts"] else 0,
@@ -122,6 +124,22 @@ class AttemptPage(BaseModel):
 
     data: list[AttemptView]
     next_cursor: str | None = None
+
+
+class StreamedEvent(BaseModel):
+    """One delivery in its endpoint's stream. `event` is the body as it is delivered, None where the log no longer has
+    it."""
+
+    sequence: int
+    delivery_id: str
+    event_id: str
+    event: Any = None
+
+
+class StreamPage(BaseModel):
+    """A part of an endpoint's stream."""
+
+    data: list[StreamedEvent]
 
 
 class Ledger(BaseModel):

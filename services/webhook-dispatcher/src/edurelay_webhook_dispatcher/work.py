@@ -8,6 +8,7 @@ from typing import Any
 
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay_webhook_dispatcher.keys import DeliveryKey
+from edurelay_webhook_dispatcher.streams import Ticket
 
 
 @dataclass(slots=True, eq=False)
@@ -15,9 +16,10 @@ class Work:
     """A delivery that has to be attempted.
 
     `attempts` are those made before, as they are stored, of which `forgiven` count no more since the delivery was
-    redelivered. `recorded` is True where the store knows the delivery, or is about to; `claimed`
-    where it was leased from the store; `settled` is called, once, when the store knows how it stands, so that the log
-    may forget it. `since` is the monotonic moment from which it waits, `begun` that at which its attempt began.
+    redelivered. `recorded` is True where the store knows the delivery, or is about to; `claimed` where it was leased
+    from the store; `ticket` has its number in the endpoint's stream. `settled` is called, once, when the store knows
+    how it stands, so that the log may forget it. `since` is the monotonic moment from which it waits, `begun` that at
+    which its attempt began.
     """
 
     key: DeliveryKey
@@ -30,6 +32,7 @@ class Work:
     forgiven: int = 0
     recorded: bool = False
     claimed: bool = False
+    ticket: Ticket | None = None
     begun: float | None = None
     settled: Callable[[], None] | None = None
 

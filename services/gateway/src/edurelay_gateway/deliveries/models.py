@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -23,7 +23,8 @@ class DeliveryQuery(PageQuery):
 
 
 class Delivery(BaseModel):
-    """One event on its way to one endpoint. `attempts` is how many were made."""
+    """One event on its way to one endpoint. `sequence` is its number in the endpoint's stream, `attempts` how many were
+    made."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -31,6 +32,7 @@ class Delivery(BaseModel):
     event_id: str
     event_type: str
     endpoint_id: str
+    sequence: int | None = None
     status: DeliveryStatus
     reason: str | None = None
     attempts: int
@@ -65,6 +67,35 @@ class AttemptPage(BaseModel):
 
     data: list[Attempt]
     next_cursor: str | None = None
+
+
+class StreamQuery(BaseModel):
+    """Which part of an endpoint's stream."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after: int = Field(
+        default=0, ge=0, le=2**53, description="The last number that is known already; 0: from the first."
+    )
+    limit: int = Field(default=100, ge=1, le=100)
+
+
+class StreamedEvent(BaseModel):
+    """One delivery of an endpoint's stream. `event` is what is delivered, null where the log no longer has it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    sequence: int
+    delivery_id: str
+    event_id: str
+    event: Any = None
+
+
+class StreamPage(BaseModel):
+    """A part of an endpoint's stream, in the order of the numbers. `last` is the `after` of the next call."""
+
+    data: list[StreamedEvent]
+    last: int = 0
 
 
 class Ledger(BaseModel):

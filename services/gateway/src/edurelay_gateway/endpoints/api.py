@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from edurelay.web.operation import Answer, Call, operation
 from edurelay.web.paging import PageQuery
-from edurelay_gateway.deliveries.models import Delivery, Ledger, Redelivered, ReplayAccepted, ReplayRequest, TestEvent
+from edurelay_gateway.deliveries.models import (
+    Delivery,
+    Ledger,
+    Redelivered,
+    ReplayAccepted,
+    ReplayRequest,
+    StreamPage,
+    StreamQuery,
+    TestEvent,
+)
 from edurelay_gateway.endpoints.models import (
     EndpointChange,
     EndpointCreate,
@@ -21,6 +30,8 @@ from edurelay_gateway.endpoints.traffic import EndpointTraffic
 from edurelay_gateway.pages import after, cut
 
 ONE = "/v1/endpoints/{endpoint_id}"
+#: How long a reader of a stream may wait, in seconds.
+LONGEST_WAIT = 60.0
 
 
 class EndpointApi:
@@ -152,6 +163,21 @@ class EndpointApi:
     async def redeliver_dead_letters(self, call: Call[None, None]) -> Answer:
         """Each with a whole schedule before it."""
         return Answer(202, await self._traffic.redeliver(call.tenant, call.path["endpoint_id"]))
+
+    @operation(
+        "GET",
+        f"{ONE}/events",
+        summary="Read the stream",
+        tag="endpoints",
+        query=StreamQuery,
+        answers={200: StreamPage},
+        waits=True,
+    )
+    async def read_stream(self, call: Call[None, StreamQuery]) -> Answer:
+        """What the endpoint gets, under numbers without a gap, whether or not it has arrived: to fill a gap, or to read
+        it all without receiving webhooks. With `Prefer: wait=N` the answer comes once there is something."""
+        wait = call.wait_seconds(LONGEST_WAIT)
+        return Answer(body=await self._traffic.stream(call.tenant, call.path["endpoint_id"], call.query, wait))
 
     @operation("GET", f"{ONE}/ledger", summary="Show the ledger", tag="endpoints", answers={200: Ledger})
     async def get_ledger(self, call: Call[None, None]) -> Answer:

@@ -5,10 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from edurelay.web.problems import Problem
-from edurelay_gateway.deliveries.models import Delivery, Ledger, Redelivered, ReplayAccepted, ReplayRequest
+from edurelay_gateway.deliveries.models import (
+    Delivery,
+    Ledger,
+    Redelivered,
+    ReplayAccepted,
+    ReplayRequest,
+    StreamPage,
+    StreamQuery,
+)
 from edurelay_gateway.endpoints.service import Endpoints
 from edurelay_gateway.errors import NotInForce
 from edurelay_gateway.neighbours.dispatcher import DispatcherService
@@ -18,6 +27,8 @@ T = TypeVar("T")
 #: How long the dispatcher may take to hear of a new endpoint before the caller is asked to come back, in seconds.
 HEARSAY_SECONDS = 2.0
 _PAUSE = 0.05
+#: How long the dispatcher is let wait for something to happen in a stream at a time, in seconds.
+LONGEST_TURN = 5.0
 
 
 class EndpointTraffic:
@@ -41,6 +52,19 @@ class EndpointTraffic:
         return await self._ask(
             tenant, endpoint_id, lambda: self._dispatcher.redeliver_dead_letters(tenant, endpoint_id)
         )
+
+    async def stream(self, tenant: str, endpoint_id: str, query: StreamQuery, wait: float) -> StreamPage:
+        """Return what the stream has behind a number, as soon as it has something, or nothing after `wait` seconds.
+        Raises `Missing`, `NotInForce`."""
+        deadline = time.monotonic() + wait
+        while True:
+            turn = min(max(deadline - time.monotonic(), 0.0), LONGEST_TURN)
+            page = await self._ask(
+                tenant, endpoint_id, partial(self._dispatcher.stream, tenant, endpoint_id, query, turn)
+            )
+            if page.data or time.monotonic() >= deadline:
+                page.last = page.data[-1].sequence if page.data else query.after
+                return page
 
     async def ledger(self, tenant: str, endpoint_id: str) -> Ledger:
         """Return how many deliveries stand where. Raises `Missing`, `NotInForce`."""

@@ -12,6 +12,8 @@ from edurelay_gateway.deliveries.models import (
     Redelivered,
     ReplayAccepted,
     ReplayRequest,
+    StreamPage,
+    StreamQuery,
 )
 from edurelay_gateway.events.models import EventPage, EventQuery, EventView
 from edurelay_gateway.neighbours.identifiers import checked
@@ -55,6 +57,11 @@ class DispatcherService:
     async def redeliver_dead_letters(self, tenant: str, endpoint_id: str) -> Redelivered:
         """Deliver all dead letters of an endpoint once more."""
         return await self._client.post(_endpoint(tenant, endpoint_id, "redeliver"), None, Redelivered)
+
+    async def stream(self, tenant: str, endpoint_id: str, query: StreamQuery, wait: float) -> StreamPage:
+        """Return a part of an endpoint's stream, as soon as there is one, or an empty one after `wait` seconds."""
+        wanted = {"after": query.after, "limit": query.limit, "wait": wait}
+        return await self._client.get(_endpoint(tenant, endpoint_id, "events"), StreamPage, query=wanted)
 
     async def ledger(self, tenant: str, endpoint_id: str) -> Ledger:
         """Return how many deliveries of an endpoint stand where."""

@@ -52,7 +52,6 @@ class Sender:
                     data=work.body,
                     timeout=self._seconds,
                     max_bytes=READ_BYTES,
-                    repeatable=True,
                 )
         except EgressError as error:
             return Attempt(began, time.time() - began, error=str(error))

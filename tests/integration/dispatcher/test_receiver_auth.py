@@ -14,13 +14,13 @@ import pytest
 from aiohttp import web
 
 from e2e.receivers import Receiver, Request, receiving
+from edurelay_sandbox.receiver import Names
 from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.sender import Sender
 from edurelay_webhook_dispatcher.tokens import good_for
 from integration.authority import Authority, Issued
 from integration.dispatcher.sending import endpoint, sending, work
-from integration.egress.receiver import Names
 
 CANARY = "canary-4711"
 
@@ -217,7 +217,7 @@ async def test_a_token_endpoint_that_hangs_ends_with_the_attempt(receiver: Recei
     ],
 )
 async def test_a_token_endpoint_cannot_lead_inwards(receiver: Receiver, token_url: str, why: str) -> None:
-    async with sending(resolver=Names({"metadata.test": ["169.254.169.254"]})) as sender:
+    async with sending(resolver=Names({"metadata.test": [["169.254.169.254"]]})) as sender:
         attempt = await sender.attempt(endpoint(receiver.url, auth=client_credentials(token_url)), work())
     assert attempt.error == f"the token endpoint could not be asked: {why}"
     assert receiver.requests == []

@@ -6,12 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from integration.egress.receiver import Receiver
+from edurelay_sandbox.receiver import Receiver
 
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    await receiver.start()
-    yield receiver
-    await receiver.stop()
+    async with Receiver().serving() as receiver:
+        yield receiver

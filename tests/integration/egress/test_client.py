@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import gzip
 import socket
-import ssl
 import time
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
-from aiohttp.abc import ResolveResult
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from edurelay.egress.client import EgressAnswer, EgressClient
 from edurelay.egress.errors import AddressRefused, EgressFailed, EgressTimeout
 from edurelay.egress.guard import AddressGuard
-from integration.egress.receiver import Names, Receiver, answer, raw
+from edurelay_sandbox.receiver import Authority, Hang, HangUp, Names, Read, Receiver, Script, Send, answer
 
 GUARD = AddressGuard("127.0.0.0/8,receiver.test")
 
@@ -31,12 +28,17 @@ async def client() -> AsyncIterator[EgressClient]:
         yield client
 
 
+def raw(text: bytes, *, close: bool = True) -> Script:
+    """Read the request, write these very bytes, and close the connection or leave it open."""
+    return (Read(), Send(text), HangUp() if close else Hang())
+
+
 async def get(client: EgressClient, url: str, *, timeout: float = 5, max_bytes: int = 100) -> EgressAnswer:
     return await client.request("GET", url, timeout=timeout, max_bytes=max_bytes)
 
 
 async def test_the_answer_comes_whole(client: EgressClient, receiver: Receiver) -> None:
-    receiver.script = answer(b"hello", "201 Created", {"X-Thing": "one"})
+    receiver.play(answer("201 Created", b"hello", headers={"X-Thing": "one"}))
     reply = await get(client, receiver.url)
     assert (reply.status, reply.body, reply.truncated) == (201, b"hello", False)
     assert reply.headers["x-thing"] == "one"
@@ -47,9 +49,9 @@ async def test_the_request_goes_out_as_it_was_given(client: EgressClient, receiv
     body = b'{"a": 1.10}\x00\xff'
     headers = {"Content-Type": "application/json", "webhook-id": "evt_1"}
     await client.request("POST", f"{receiver.url}?x=%20", headers=headers, data=body, timeout=5, max_bytes=10)
-    head, _, sent = receiver.requests[0].partition(b"\r\n\r\n")
-    assert sent == body
-    line, *fields = head.decode().split("\r\n")
+    [request] = receiver.requests
+    assert request.body == body
+    line, *fields = request.head.decode().removesuffix("\r\n\r\n").split("\r\n")
     assert line == "POST /hook?x=%20 HTTP/1.1"
     assert sorted(fields) == [
         "Accept-Encoding: identity",
@@ -64,27 +66,27 @@ async def test_the_request_goes_out_as_it_was_given(client: EgressClient, receiv
 
 async def test_a_header_of_the_caller_takes_the_place_of_ours(client: EgressClient, receiver: Receiver) -> None:
     await client.request("GET", receiver.url, headers={"accept": "text/csv"}, timeout=5, max_bytes=10)
-    assert b"accept: text/csv" in receiver.requests[0]
-    assert b"*/*" not in receiver.requests[0]
+    assert b"accept: text/csv" in receiver.requests[0].head
+    assert b"*/*" not in receiver.requests[0].head
 
 
 async def test_a_large_body_is_sent_whole(client: EgressClient, receiver: Receiver) -> None:
     body = bytes(3 * 1024 * 1024)
     await client.request("PUT", receiver.url, data=body, timeout=10, max_bytes=10)
-    assert receiver.requests[0].endswith(b"\r\n\r\n" + body)
+    assert receiver.requests[0].body == body
 
 
 @pytest.mark.parametrize(("size", "truncated"), [(0, False), (99, False), (100, False), (101, True), (300_000, True)])
 async def test_a_body_is_read_up_to_the_bound(
     client: EgressClient, receiver: Receiver, size: int, truncated: bool
 ) -> None:
-    receiver.script = answer(bytes(size))
+    receiver.play(answer(body=bytes(size)))
     reply = await get(client, receiver.url)
     assert (len(reply.body), reply.truncated) == (min(size, 100), truncated)
 
 
 async def test_a_body_in_chunks_of_exactly_the_bound_is_whole(client: EgressClient, receiver: Receiver) -> None:
-    receiver.script = raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", close=False)
+    receiver.play(raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", close=False))
     reply = await get(client, receiver.url, max_bytes=5)
     assert (reply.body, reply.truncated) == (b"hello", False)
 
@@ -93,48 +95,33 @@ async def test_a_body_in_chunks_of_exactly_the_bound_is_whole(client: EgressClie
 async def test_what_follows_later_behind_the_bound_decides(
     client: EgressClient, receiver: Receiver, rest: bytes, truncated: bool
 ) -> None:
-    async def in_two_parts(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
-        await asyncio.sleep(0.05)
-        writer.write(rest)
-
-    receiver.script = in_two_parts
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+    receiver.play((Read(), Send(head, every=0.05), Send(rest)))
     reply = await get(client, receiver.url, max_bytes=5)
     assert (reply.body, reply.truncated) == (b"hello", truncated)
 
 
 async def test_an_endless_body_ends_at_the_bound(client: EgressClient, receiver: Receiver) -> None:
-    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        while True:
-            writer.write(bytes(65536))
-            await writer.drain()
-
-    receiver.script = endless
+    receiver.play((Read(), Send(b"HTTP/1.1 200 OK\r\n\r\n"), Send(bytes(65536), times=None)))
     reply = await get(client, receiver.url, max_bytes=200_000)
     assert (len(reply.body), reply.truncated) == (200_000, True)
 
 
 async def test_a_large_body_within_the_bound_is_read_whole(client: EgressClient, receiver: Receiver) -> None:
     body = bytes(range(256)) * 8192
-    receiver.script = answer(body)
+    receiver.play(answer(body=body))
     assert (await get(client, receiver.url, max_bytes=len(body))).body == body
 
 
 async def test_nothing_is_unpacked(client: EgressClient, receiver: Receiver) -> None:
     packed = gzip.compress(bytes(1_000_000))
-    receiver.script = answer(packed, headers={"Content-Encoding": "gzip"})
+    receiver.play(answer(body=packed, headers={"Content-Encoding": "gzip"}))
     assert (await get(client, receiver.url, max_bytes=65536)).body == packed
 
 
 async def test_the_time_includes_a_dripping_body(client: EgressClient, receiver: Receiver) -> None:
-    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        while True:
-            writer.write(b"x")
-            await asyncio.sleep(0.02)
-
-    receiver.script = drip
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
+    receiver.play((Read(), Send(head), Send(b"x", times=None, every=0.02)))
     began = time.monotonic()
     with pytest.raises(EgressTimeout) as caught:
         await get(client, receiver.url, timeout=0.3, max_bytes=1000)
@@ -145,7 +132,7 @@ async def test_the_time_includes_a_dripping_body(client: EgressClient, receiver:
 async def test_a_receiver_that_says_nothing_is_a_timeout_after_sending(
     client: EgressClient, receiver: Receiver
 ) -> None:
-    receiver.script = raw(b"", close=False)
+    receiver.play(raw(b"", close=False))
     with pytest.raises(EgressTimeout) as caught:
         await get(client, receiver.url, timeout=0.2)
     assert caught.value.sent
@@ -185,7 +172,7 @@ async def test_a_refused_connection_is_a_failure_before_sending(client: EgressCl
 
 
 async def test_an_unknown_name_is_a_failure_before_sending() -> None:
-    async with EgressClient(GUARD, user_agent="t", resolver=Names({"receiver.test": []})) as client:
+    async with EgressClient(GUARD, user_agent="t", resolver=Names({})) as client:
         with pytest.raises(EgressFailed) as caught:
             await get(client, "https://receiver.test/")
     assert (caught.value.reason, caught.value.sent) == ("dns", False)
@@ -199,7 +186,7 @@ async def test_an_unknown_name_is_a_failure_before_sending() -> None:
 async def test_a_cut_connection_is_a_failure_after_sending(
     client: EgressClient, receiver: Receiver, text: bytes
 ) -> None:
-    receiver.script = raw(text)
+    receiver.play(raw(text))
     with pytest.raises(EgressFailed) as caught:
         await get(client, receiver.url)
     assert (caught.value.reason, caught.value.sent) == ("disconnected", True)
@@ -217,7 +204,7 @@ async def test_a_cut_connection_is_a_failure_after_sending(
     ids=["another protocol", "status", "length", "long header", "many headers"],
 )
 async def test_an_answer_that_is_no_http_is_a_failure(client: EgressClient, receiver: Receiver, text: bytes) -> None:
-    receiver.script = raw(text)
+    receiver.play(raw(text))
     with pytest.raises(EgressFailed) as caught:
         await get(client, receiver.url)
     assert (caught.value.reason, caught.value.sent) == ("protocol", True)
@@ -231,25 +218,38 @@ async def test_a_header_cannot_be_split(client: EgressClient, receiver: Receiver
     assert receiver.requests == []
 
 
-async def test_an_untrusted_certificate_is_a_failure_before_sending(client: EgressClient, tmp_path: Path) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(self_signed(tmp_path))
-    requests: list[bytes] = []
+GOOD, EXPIRED, OTHER, SELF_SIGNED = range(4)
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        requests.append(await reader.read(100))
-        writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    async with server:
+@pytest.mark.parametrize("kind", [GOOD, EXPIRED, OTHER, SELF_SIGNED])
+async def test_a_certificate_has_to_be_valid_trusted_and_for_the_host(kind: int, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    context = authority.receiving(
+        "other.test" if kind == OTHER else "receiver.test",
+        valid_for=timedelta(days=-1 if kind == EXPIRED else 1),
+        self_signed=kind == SELF_SIGNED,
+    )
+    names = Names({"receiver.test": [["127.0.0.1"]]})
+    client = EgressClient(GUARD, user_agent="t", resolver=names, tls=authority.trusting())
+    async with client, Receiver().serving(tls=context) as receiver:
+        url = receiver.at("receiver.test", scheme="https")
+        if kind == GOOD:
+            assert (await get(client, url)).status == 200
+            return
         with pytest.raises(EgressFailed) as caught:
-            await get(client, f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+            await get(client, url)
     assert (caught.value.reason, caught.value.sent) == ("tls", False)
-    assert not any(requests)
+    assert receiver.requests == []
+
+
+async def test_no_certificate_is_trusted_but_by_the_system(client: EgressClient, tmp_path: Path) -> None:
+    async with Receiver().serving(tls=Authority(tmp_path).receiving("localhost")) as receiver:
+        with pytest.raises(EgressFailed, match="TLS"):
+            await get(client, receiver.at("localhost", scheme="https"))
 
 
 async def test_a_failure_quotes_neither_url_nor_headers(client: EgressClient, receiver: Receiver) -> None:
-    receiver.script = raw(b"")
+    receiver.play(raw(b""))
     with pytest.raises(EgressFailed) as caught:
         await client.request(
             "GET", f"{receiver.url}?token=hush", headers={"Authorization": "hush"}, timeout=5, max_bytes=10
@@ -260,22 +260,22 @@ async def test_a_failure_quotes_neither_url_nor_headers(client: EgressClient, re
 
 
 async def test_connections_are_kept_for_the_next_request(client: EgressClient, receiver: Receiver) -> None:
-    receiver.script = answer(b"ok")
+    receiver.play(answer(body=b"ok"))
     for _ in range(5):
         await client.request("POST", receiver.url, data=b"x", timeout=5, max_bytes=10)
     assert (receiver.connections, len(receiver.requests)) == (1, 5)
 
 
 async def test_a_connection_with_an_unread_rest_is_not_used_again(client: EgressClient, receiver: Receiver) -> None:
-    receiver.script = answer(bytes(500_000))
+    receiver.play(answer(body=bytes(500_000)))
     await get(client, receiver.url)
-    receiver.script = answer(b"clean")
+    receiver.play(answer(body=b"clean"))
     assert (await get(client, receiver.url)).body == b"clean"
     assert receiver.connections == 2
 
 
 async def test_a_host_gets_no_more_connections_than_allowed(receiver: Receiver) -> None:
-    receiver.script = answer(b"ok")
+    receiver.play(answer(body=b"ok"))
     async with EgressClient(GUARD, user_agent="t", limit_per_host=2) as client:
         await asyncio.gather(*[get(client, receiver.url) for _ in range(10)])
     assert receiver.connections == 2
@@ -283,82 +283,98 @@ async def test_a_host_gets_no_more_connections_than_allowed(receiver: Receiver) 
 
 
 async def test_cookies_are_not_kept(client: EgressClient, receiver: Receiver) -> None:
-    receiver.script = answer(headers={"Set-Cookie": "session=1; Path=/"})
+    receiver.play(answer(headers={"Set-Cookie": "session=1; Path=/"}))
     await get(client, receiver.url)
     await get(client, receiver.url)
-    assert b"cookie" not in receiver.requests[1].lower()
+    assert b"cookie" not in receiver.requests[1].head.lower()
 
 
-def closing_at_the_next_request(receiver: Receiver) -> None:
-    """Answer the first request; take the second on the same connection and close without a word."""
-
-    async def second(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        receiver.script = answer(b"third")
-        writer.close()
-
-    async def first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await answer(b"first")(reader, writer)
-        receiver.script = second
-
-    receiver.script = first
+async def post(client: EgressClient, receiver: Receiver, body: bytes) -> EgressAnswer:
+    return await client.request("POST", receiver.url, data=body, timeout=5, max_bytes=10)
 
 
-async def test_a_kept_connection_that_turns_out_dead_fails_what_may_not_be_repeated(
+async def test_a_kept_connection_that_was_closed_meanwhile_is_replaced_before_a_byte_is_sent(
     client: EgressClient, receiver: Receiver
 ) -> None:
-    closing_at_the_next_request(receiver)
-    await client.request("POST", receiver.url, data=b"1", timeout=5, max_bytes=10)
+    for number in (b"1", b"2", b"3"):
+        await post(client, receiver, number)
+        receiver.hang_up()  # The next request goes out before the event loop has heard of it.
+    assert [(request.connection, request.body) for request in receiver.requests] == [(1, b"1"), (2, b"2"), (3, b"3")]
+
+
+async def test_all_kept_connections_may_have_been_closed_meanwhile(client: EgressClient, receiver: Receiver) -> None:
+    receiver.play(answer(after=0.05))
+    await asyncio.gather(*[post(client, receiver, b"1") for _ in range(5)])
+    receiver.hang_up()
+    assert (await post(client, receiver, b"2")).status == 200
+    assert [request.body for request in receiver.requests] == [b"1"] * 5 + [b"2"]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+async def test_what_nobody_asked_for_is_no_answer_to_the_next_request(
+    client: EgressClient, receiver: Receiver, pause: float
+) -> None:
+    unasked = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nunasked"
+    receiver.play((*answer("200 OK", b"one"), *([Hang(pause)] if pause else []), Send(unasked)), answer(body=b"two"))
+    assert (await post(client, receiver, b"1")).body == b"one"
+    await asyncio.sleep(2 * pause)
+    assert (await post(client, receiver, b"2")).body == b"two"
+    assert [request.connection for request in receiver.requests] == [1, 2]
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize("read", [(), (Read(),)], ids=["its head read", "all of it read"])
+async def test_a_request_that_was_sent_may_have_been_processed_and_fails(
+    client: EgressClient, receiver: Receiver, reset: bool, read: Script
+) -> None:
+    receiver.play(answer(), (*read, HangUp(reset)), answer())
+    await post(client, receiver, b"1")
     with pytest.raises(EgressFailed) as caught:
-        await client.request("POST", receiver.url, data=b"2", timeout=5, max_bytes=10)
+        await post(client, receiver, b"2")
     assert (caught.value.reason, caught.value.sent) == ("disconnected", True)
+    assert [request.connection for request in receiver.requests] == [1, 1]
 
 
-async def test_a_kept_connection_that_turns_out_dead_is_replaced_for_what_may_be_repeated(
+async def test_a_new_connection_that_is_closed_at_once_is_not_tried_again(
     client: EgressClient, receiver: Receiver
 ) -> None:
-    closing_at_the_next_request(receiver)
-    await client.request("POST", receiver.url, data=b"1", timeout=5, max_bytes=10, repeatable=True)
-    reply = await client.request("POST", receiver.url, data=b"2", timeout=5, max_bytes=10, repeatable=True)
-    assert (reply.body, receiver.connections) == (b"third", 2)
-    assert [request[-1:] for request in receiver.requests] == [b"1", b"2", b"2"]
-
-
-async def test_what_may_be_repeated_is_not_repeated_on_a_new_connection(
-    client: EgressClient, receiver: Receiver
-) -> None:
-    receiver.script = raw(b"")
+    receiver.play(raw(b""))
     with pytest.raises(EgressFailed):
-        await client.request("POST", receiver.url, data=b"1", timeout=5, max_bytes=10, repeatable=True)
+        await post(client, receiver, b"1")
     assert len(receiver.requests) == 1
 
 
 @pytest.mark.parametrize("addresses", [[], ["10.0.0.1"]], ids=["an unknown name", "a refused address"])
-async def test_what_may_be_repeated_is_tried_once_where_no_connection_is_made(addresses: list[str]) -> None:
-    tries = 0
-
-    class Counting(Names):
-        async def resolve(
-            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-        ) -> list[ResolveResult]:
-            nonlocal tries
-            tries += 1
-            return await super().resolve(host, port, family)
-
-    class Guard(AddressGuard):
-        def check(self, ip: str, host: str | None = None) -> None:
-            nonlocal tries
-            tries += 1
-            super().check(ip, host)
-
-    names = Counting({"inside.test": addresses})
-    async with EgressClient(Guard(), user_agent="t", resolver=names) as client:
+async def test_where_no_connection_is_made_nothing_is_tried_again(addresses: list[str]) -> None:
+    names = Names({"inside.test": [addresses]})
+    async with EgressClient(AddressGuard(), user_agent="t", resolver=names) as client:
         with pytest.raises((EgressFailed, AddressRefused)):
-            await client.request("POST", "https://inside.test/", timeout=1, max_bytes=10, repeatable=True)
-    assert tries == 1 + len(addresses)
+            await client.request("POST", "https://inside.test/", timeout=1, max_bytes=10)
+    assert names.asked == ["inside.test"]
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_a_receiver_that_reads_nothing_holds_nothing(
+    client: EgressClient, receiver: Receiver, answered: bool
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    # By then the buffers on the way are full.
+    receiver.play((Hang(0.3), *([Send(head)] if answered else []), Hang(60)))
+    with nullcontext() if answered else pytest.raises(EgressTimeout):
+        await client.request("POST", receiver.url, data=bytes(32_000_000), timeout=1, max_bytes=10)
+    async with asyncio.timeout(5):
+        while client_side(receiver.port):
+            await asyncio.sleep(0.01)
+
+
+def client_side(port: int) -> list[int]:
+    """The connections of this process to that port which are still open on its side."""
+    connections = psutil.Process().net_connections("tcp")
+    return [each.fd for each in connections if tuple(each.raddr)[1:] == (port,)]
 
 
 async def test_a_cancelled_request_ends_at_once(client: EgressClient, receiver: Receiver) -> None:
-    receiver.script = raw(b"", close=False)
+    receiver.play(raw(b"", close=False))
     asking = asyncio.create_task(get(client, receiver.url, timeout=60))
     async with asyncio.timeout(5):
         while not receiver.requests:
@@ -369,36 +385,13 @@ async def test_a_cancelled_request_ends_at_once(client: EgressClient, receiver: 
 
 
 async def test_other_requests_go_on_beside_a_slow_one(client: EgressClient, receiver: Receiver) -> None:
-    receiver.script = raw(b"", close=False)
+    receiver.play(raw(b"", close=False))
     slow = asyncio.create_task(get(client, receiver.url, timeout=1))
     async with asyncio.timeout(5):
         while not receiver.requests:
             await asyncio.sleep(0.001)
-    receiver.script = answer(b"ok")
+    receiver.play(answer(body=b"ok"))
     assert (await get(client, receiver.url)).body == b"ok"
     assert not slow.done()
     with pytest.raises(EgressTimeout):
         await slow
-
-
-def self_signed(folder: Path) -> Path:
-    """Return a file with a key and a certificate that nobody has signed but itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "self-signed.pem"
-    file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    return file

@@ -12,6 +12,8 @@ import pytest
 from edurelay.events import topics
 from edurelay.messages.subscriptions import Subscription, sealing_context
 from edurelay.security.sealing import Sealer
+from edurelay_sandbox.receiver import Receiver
+from integration.egress.addresses import urls
 from integration.gateway.world import INTERNAL_TOKEN, RECEIVER, SEAL_KEYS, Caller, World, running, until
 
 COUNTED = {"matched": 3, "delivered": 1, "pending": 1, "dead_lettered": 1}
@@ -145,6 +147,22 @@ async def test_an_address_that_leads_inwards_is_refused(tenant: Caller, url: str
         await tenant("PATCH", f"/v1/endpoints/{endpoint['id']}", {"url": url}),
     ):
         assert (told.status, told.body["code"], told.body["field"]) == (422, "url_not_allowed", "url")
+
+
+async def test_no_form_of_an_address_that_leads_inwards_becomes_an_endpoints_url(tenant: Caller) -> None:
+    endpoint = await tenant.made("/v1/endpoints", RECEIVER)
+    path = f"/v1/endpoints/{endpoint['id']}"
+    async with Receiver().serving() as receiver:
+        for url in urls(receiver.port):
+            for told in (
+                await tenant("POST", "/v1/endpoints", {**RECEIVER, "url": url}),
+                await tenant("PATCH", path, {"url": url}),
+            ):
+                assert told.status in (400, 422), (url, told.raw)
+                assert "url" in (told.body.get("field") or told.body["detail"]), (url, told.raw)
+        assert receiver.connections == 0
+    assert (await tenant("GET", path)).body["url"] == RECEIVER["url"]
+    assert len((await tenant("GET", "/v1/endpoints")).body["data"]) == 1
 
 
 async def test_enabling_is_a_new_version_even_where_nothing_was_disabled_here(world: World, tenant: Caller) -> None:

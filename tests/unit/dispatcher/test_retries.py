@@ -113,6 +113,9 @@ def test_jitter_stays_within_a_fifth_to_both_sides(chance: float) -> None:
         ("1e9", 0.0),
         ("Fri, 31 Feb 2026 25:61:00 GMT", 0.0),
         (formatdate(NOW - 90, usegmt=True), 0.0),
+        ("Wed, 21 Oct 2015 07:28:00 +100000000000000000000", 0.0),
+        ("Wed, 21 Oct 99999 07:28:00 GMT", 0.0),
+        ("9" * 5000, 86_400.0),
     ],
 )
 def test_retry_after_is_read_in_both_forms_and_survived_in_all_others(header: str, seconds: float) -> None:

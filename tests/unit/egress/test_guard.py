@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edurelay.egress.errors import AddressRefused
@@ -16,6 +16,7 @@ DENIED_V4 = [
     "10.0.0.0/8",
     "100.64.0.0/10",
     "127.0.0.0/8",
+    "168.63.129.16/32",
     "169.254.0.0/16",
     "172.16.0.0/12",
     "192.0.0.0/24",
@@ -139,6 +140,28 @@ def test_in_ipv6_nothing_but_global_unicast_is_reached(address: IPv6Address) -> 
     if address not in IPv6Network("2000::/3") and address not in IPv6Network("64:ff9b::/96"):
         with pytest.raises(AddressRefused):
             guard.check(str(address))
+
+
+def outside(networks: list[str], whole: str) -> st.SearchStrategy[int]:
+    """Addresses of a network that are in none of `networks`, which is most of it, as numbers."""
+    within = ip_network(whole)
+    ranges = [ip_network(network) for network in networks]
+    numbers = st.integers(int(within[0]), int(within[-1]))
+    return numbers.filter(lambda number: not any(int(each[0]) <= number <= int(each[-1]) for each in ranges))
+
+
+@given(outside(DENIED_V4, "0.0.0.0/0").map(IPv4Address), st.sampled_from(["", "::ffff:", "64:ff9b::"]))
+def test_every_other_ipv4_address_is_let_through_and_so_is_what_stands_for_it(
+    address: IPv4Address, prefix: str
+) -> None:
+    guard.check(f"{prefix}{address}")
+
+
+@given(outside(DENIED_V6, "2000::/3").map(IPv6Address))
+def test_every_other_address_of_global_unicast_is_let_through(address: IPv6Address) -> None:
+    assume((int(address) >> 32) & 0xFDFFFFFF != 0x5EFE)  # That is ISATAP, and as good as what it stands for.
+    guard.check(str(address))
+    guard.check(address.exploded.upper())
 
 
 @pytest.mark.parametrize("cidr", DENIED_V4 + DENIED_V6)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from ipaddress import IPv4Address, IPv6Address
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -217,3 +220,38 @@ def test_no_address_passes_as_a_name(address: object) -> None:
 def test_no_number_passes_as_a_name(number: int, notation: str) -> None:
     with pytest.raises(UrlRefused):
         check_url(f"https://{notation.format(number)}/", guard=guard, require_https=False)
+
+
+def parts_of(address: IPv4Address, sizes: list[int]) -> list[int]:
+    """Return the address as numbers of so many bytes, the last of which may have several."""
+    packed, parts = address.packed, []
+    for size in sizes:
+        parts.append(int.from_bytes(packed[:size], "big"))
+        packed = packed[size:]
+    return parts
+
+
+BASES = st.sampled_from(["{}", "0x{:x}", "0X{:X}", "0{:o}", "0x00000{:x}"])
+WIDTHS = str.maketrans("0123456789.", "０１２３４５６７８９。")
+
+
+@given(st.ip_addresses(v=4), st.sampled_from([[1, 1, 1, 1], [1, 1, 2], [1, 3], [4]]), st.data())
+def test_no_address_passes_in_any_notation_that_some_resolver_takes(
+    address: IPv4Address, sizes: list[int], data: st.DataObject
+) -> None:
+    numbers = parts_of(address, sizes)
+    host = ".".join(data.draw(BASES).format(number) for number in numbers)
+    assert socket.inet_aton(host) == address.packed
+    escaped = "".join(f"%{ord(character):02x}" for character in host)
+    for written in (host, f"{host}.", host.upper(), host.translate(WIDTHS), escaped):
+        for url in (f"https://{written}/", f"http://{written}:8080/x", f"https://a@{written}/"):
+            with pytest.raises(UrlRefused):
+                check_url(url, guard=guard, require_https=False)
+
+
+@given(st.ip_addresses(v=6), st.sampled_from(["", "%25eth0", "%1"]))
+def test_no_ipv6_address_passes_in_any_notation(address: IPv6Address, zone: str) -> None:
+    dotted = f"{':'.join(address.exploded.split(':')[:6])}:{IPv4Address(int(address) & 0xFFFFFFFF)}"
+    for written in (str(address), address.exploded, str(address).upper(), dotted):
+        with pytest.raises(UrlRefused):
+            check_url(f"https://[{written}{zone}]/", guard=guard, require_https=False)

@@ -80,6 +80,6 @@ def seconds_asked(retry_after: str | None, now: float) -> float:
 def _moment(text: str) -> float:
     try:
         moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError, IndexError) as error:
+    except (TypeError, ValueError, IndexError, OverflowError) as error:
         raise ValueError(str(error)) from error
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -66,7 +66,6 @@ class Sender:
             data=work.body,
             timeout=deadline - time.monotonic(),
             max_bytes=READ_BYTES,
-            repeatable=True,
             tls=proof.tls,
         )
         return answer, proof

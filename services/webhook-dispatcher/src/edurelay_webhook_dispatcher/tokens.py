@@ -96,7 +96,6 @@ class TokenKeeper:
                 data=urlencode(form).encode(),
                 timeout=timeout,
                 max_bytes=ANSWER_BYTES,
-                repeatable=True,
             )
         except EgressError as error:
             raise TokenUnavailable(f"the token endpoint could not be asked: {error}") from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import select
 import socket
 import ssl
 import time
@@ -50,8 +51,9 @@ class EgressClient:
     """An async context manager around one pool of connections.
 
     `limit` and `limit_per_host` bound the connections (0: no bound), `connect_timeout` is in seconds. Plain HTTP is
-    for hosts that the guard's operator lists, unless `require_https` is off. Names are looked up by `resolver`, which
-    is the system's own by default.
+    for hosts that the guard's operator lists, unless `require_https` is off. Names are looked up by `resolver`, by
+    default in the DNS and without threads, so that one which nobody answers for holds up no other; what a name leads to
+    is remembered for `names_kept` seconds. Certificates are judged by `tls`, by default as the system does.
     """
 
     def __init__(
@@ -64,6 +66,8 @@ class EgressClient:
         connect_timeout: float = 5.0,
         require_https: bool = True,
         resolver: AbstractResolver | None = None,
+        tls: ssl.SSLContext | None = None,
+        names_kept: int = 10,
     ) -> None:
         self._guard = guard
         self._headers = {"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": "identity"}
@@ -72,6 +76,8 @@ class EgressClient:
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout)
         self._require_https = require_https
         self._resolver = resolver
+        self._tls = tls
+        self._names_kept = names_kept
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -79,6 +85,8 @@ class EgressClient:
                 limit=self._limit,
                 limit_per_host=self._limit_per_host,
                 resolver=self._resolver,
+                ttl_dns_cache=self._names_kept,
+                ssl=self._tls or True,
                 socket_factory=self._guarded_socket,
             ),
             headers=self._headers,
@@ -104,15 +112,15 @@ class EgressClient:
         data: bytes | None = None,
         timeout: float,
         max_bytes: int,
-        repeatable: bool = False,
         tls: ssl.SSLContext | None = None,
     ) -> EgressAnswer:
         """Send one request and return its answer, with at most `max_bytes` of the body read.
 
-        `timeout` seconds are for everything from the look-up of the name to the end of the body. A `repeatable`
-        request is sent once more where the other side closed a kept connection at the moment of its use. With `tls` it
-        uses only connections that were made with this context. Raises `UrlRefused`, `AddressRefused`, `EgressTimeout`
-        or `EgressFailed`.
+        `timeout` seconds are for everything from the look-up of the name to the end of the body. A kept connection
+        that the other side has closed is replaced before any byte is written to it; of a request of which a byte was
+        written nobody knows whether it was processed, so it fails, and only methods that HTTP calls idempotent are
+        sent again. With `tls` it uses only connections that were made with this context. Raises `UrlRefused`,
+        `AddressRefused`, `EgressTimeout` or `EgressFailed`.
         """
         target = checked(url, self._guard, self._require_https)
         attempt = _Attempt(target.raw_host)
@@ -120,7 +128,7 @@ class EgressClient:
         began = time.perf_counter()
         try:
             async with asyncio.timeout(timeout):
-                response = await self._send(method, target, headers, data, tls, attempt if repeatable else None)
+                response = await self._send(method, target, headers, data, tls, attempt)
                 body, truncated = await _read(response, max_bytes)
         except (TimeoutError, aiohttp.ClientError, ValueError) as error:
             # The library's own words are left out: they may quote the URL, which may hold a secret.
@@ -136,19 +144,19 @@ class EgressClient:
         headers: Mapping[str, str] | None,
         data: bytes | None,
         tls: ssl.SSLContext | None,
-        repeatable: _Attempt | None,
+        attempt: _Attempt,
     ) -> aiohttp.ClientResponse:
-        """Return the answer's head. With `repeatable`, try again until a connection is not a kept one."""
+        """Return the answer's head, over a new connection once no kept one is left that still stands."""
         while True:
             try:
                 return await self._session.request(
                     method, target, headers=headers, data=_payload(data), ssl=tls or True, allow_redirects=False
                 )
-            except aiohttp.ClientConnectorError:
-                raise  # No kept connection was used: the next one would not be made either.
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                if repeatable is None or repeatable.tried:
-                    raise
+            except _Stale:
+                continue
+            except BaseException:
+                attempt.abort()
+                raise
 
     def _guarded_socket(self, candidate: AddrInfoType) -> socket.socket:
         """Make the socket for one candidate address, if it may be reached."""
@@ -170,16 +178,46 @@ class _Attempt:
     host: str | None
     refused: AddressRefused | None = None
     tried: bool = False  # a connection to an allowed address was begun, none kept from before was used
-    sent: bool = False
+    transport: asyncio.Transport | None = None  # what the request was written to
+
+    @property
+    def sent(self) -> bool:
+        return self.transport is not None
+
+    def abort(self) -> None:
+        """Let go of the connection at once: one that is closed waits for ever for who does not read."""
+        if self.transport is not None:
+            self.transport.abort()
 
 
 _current: ContextVar[_Attempt] = ContextVar("edurelay_egress_attempt")
 
 
+class _Stale(aiohttp.ClientError):
+    """The kept connection is of no use, and no byte of the request was written to it."""
+
+
 class _Request(ClientRequest):
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        _current.get().sent = True
+        attempt = _current.get()
+        if not attempt.tried and _stale(conn):
+            raise _Stale
+        attempt.transport = conn.transport
         return await super().send(conn)
+
+
+#: What the other side's end of a connection looks like, beside errors, which are always told.
+_END: Final = getattr(select, "POLLRDHUP", select.POLLHUP)
+
+
+def _stale(kept: Connection) -> bool:
+    """Tell whether the other side has closed a kept connection, which the system knows earlier than the event loop, or
+    has said something on it unasked, which would pass for the answer to the next request."""
+    if kept.protocol is None or kept.transport is None or kept.protocol.should_close:
+        return True
+    poll = select.poll()
+    poll.register(kept.transport.get_extra_info("socket").fileno(), _END)
+    return bool(poll.poll(0))
 
 
 def _payload(data: bytes | None) -> bytes | io.BytesIO | None:
@@ -187,7 +225,8 @@ def _payload(data: bytes | None) -> bytes | io.BytesIO | None:
 
 
 async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> tuple[bytes, bool]:
-    """Return the body up to `max_bytes`, and whether there was more. An unread rest closes the connection."""
+    """Return the body up to `max_bytes`, and whether there was more. A connection with an unread rest of the answer, or
+    an unwritten rest of the request, is not kept."""
     content = response.content
     try:
         body = await content.readany()
@@ -200,7 +239,9 @@ async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> tuple[bytes
             size += len(body)
         return b"".join(parts)[:max_bytes], size > max_bytes
     finally:
-        if not content.at_eof():
+        if (connection := response.connection) is not None:
+            if connection.transport is not None:
+                connection.transport.abort()
             response.close()
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
 from itertools import chain, combinations
 
 import pytest
 
-from e2e.receivers import Receiver, Request, receiving
+from e2e.receivers import Receiver, Request
 from edurelay.events.envelope import Event
 from edurelay.messages.subscriptions import BodyFormat, SignatureAlgorithm, SignatureProfile
 from edurelay.security.ed25519 import is_signed, new_private_key, public_key
@@ -21,23 +20,11 @@ from edurelay.security.signatures import (
 )
 from edurelay_webhook_dispatcher.body import body_of
 from edurelay_webhook_dispatcher.sender import Sender
-from integration.dispatcher.sending import BODY, endpoint, sending, work
+from integration.dispatcher.sending import BODY, endpoint, work
 
 EVENT = Event("evt_1", "a.b", "/edurelay", "north", "t", b'{ "n": 1.10 }', subject="s1")
 UNIONS = list(chain.from_iterable(combinations(SignatureProfile, size) for size in (1, 2, 3)))
 V1, V1A = SignatureAlgorithm.V1, SignatureAlgorithm.V1A
-
-
-@pytest.fixture
-async def sender() -> AsyncIterator[Sender]:
-    async with sending() as sender:
-        yield sender
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as receiver:
-        yield receiver
 
 
 def verified(request: Request, key: str) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from edurelay.egress.certificates import client_context
 from edurelay.egress.client import EgressClient
@@ -41,10 +43,12 @@ class Proof:
         return {name: value for name, value in headers.items() if name.lower() not in self.headers} | self.headers
 
     def hide(self, answer: bytes) -> bytes:
-        """Return `answer` without the secrets."""
+        """Return `answer` without the secrets, as they are and as JSON writes them."""
         for secret in self.secrets:
             if len(secret) >= _SHORTEST_SECRET:
-                answer = answer.replace(secret.encode(), REDACTED.encode())
+                for written in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
+                    for text in (written, written.replace("/", r"\/")):
+                        answer = answer.replace(text.encode(), REDACTED.encode())
         return answer
 
 
@@ -55,10 +59,10 @@ class Credentials:
     """Proves to one endpoint who sends, as its `auth` says."""
 
     def __init__(self, auth: ReceiverAuth | None) -> None:
-        self._tokens: TokenKeeper | None = None
-        self._certificate: ClientCertificateAuth | None = None
-        self._building = asyncio.Lock()
         self._proof: Proof | None = NOTHING
+        self._tokens: TokenKeeper | None = None
+        self._build: Callable[[], Proof] = lambda: NOTHING
+        self._building = asyncio.Lock()
         match auth:
             case BasicAuth():
                 self._proof = _basic(auth)
@@ -69,7 +73,7 @@ class Credentials:
             case ClientCredentialsAuth():
                 self._tokens, self._proof = TokenKeeper(auth), None
             case ClientCertificateAuth():
-                self._certificate, self._proof = auth, None
+                self._build, self._proof = partial(_certified, auth), None
 
     async def proof(self, client: EgressClient, *, timeout: float) -> Proof:
         """Return what an attempt has to carry. A token that has to be fetched first is, with `client`, within `timeout`
@@ -78,7 +82,10 @@ class Credentials:
             return self._proof
         if self._tokens is not None:
             return _bearer(await self._tokens.token(client, timeout=timeout))
-        return await self._built()
+        async with self._building:
+            if self._proof is None:
+                self._proof = await asyncio.to_thread(self._build)
+            return self._proof
 
     def refused(self, proof: Proof) -> bool:
         """Take note that the receiver answered 401 to `proof`; tell whether another one can be had."""
@@ -86,14 +93,6 @@ class Credentials:
             return False
         self._tokens.discard(proof.secrets[0])
         return True
-
-    async def _built(self) -> Proof:
-        """Return the proof by certificate. One context serves all attempts, and no other endpoint's."""
-        async with self._building:
-            if self._proof is None and self._certificate is not None:
-                chain, key = self._certificate.certificate, self._certificate.private_key.get_secret_value()
-                self._proof = Proof({}, tls=await asyncio.to_thread(client_context, chain, key))
-            return self._proof or NOTHING
 
 
 def _basic(auth: BasicAuth) -> Proof:
@@ -104,3 +103,8 @@ def _basic(auth: BasicAuth) -> Proof:
 
 def _bearer(token: str) -> Proof:
     return Proof({"authorization": f"Bearer {token}"}, (token,))
+
+
+def _certified(auth: ClientCertificateAuth) -> Proof:
+    # One context serves all attempts of the endpoint, and no other endpoint's: connections belong to it.
+    return Proof({}, tls=client_context(auth.certificate, auth.private_key.get_secret_value()))

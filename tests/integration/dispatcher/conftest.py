@@ -1,4 +1,4 @@
-"""A sender and a receiver for each test."""
+"""What the tests of the dispatcher share: who tells of attempts, a sender, and a receiver."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from e2e.receivers import Receiver, receiving
+from edurelay.kafka.producer import Producer
 from edurelay_webhook_dispatcher.sender import Sender
 from integration.dispatcher.sending import sending
 
@@ -21,3 +22,10 @@ async def sender() -> AsyncIterator[Sender]:
 async def receiver() -> AsyncIterator[Receiver]:
     async with receiving() as receiver:
         yield receiver
+
+
+@pytest.fixture
+async def producer(kafka_bootstrap: str) -> AsyncIterator[Producer]:
+    """A producer of the test's own."""
+    async with Producer(kafka_bootstrap, client_id="test") as producer:
+        yield producer

@@ -229,7 +229,13 @@ ADDRESSES: Final = [
 ]
 
 
+def urls_of(form: str, port: int) -> list[str]:
+    """Return the URLs of a host, which are one for each scheme, or of a URL of the table."""
+    if form in HOSTS:
+        return [f"{scheme}://{form}:{port}/" for scheme in ("https", "http")]
+    return [form.replace("{port}", str(port))]
+
+
 def urls(port: int) -> list[str]:
-    """Return every URL of the table, with the hosts behind both schemes."""
-    hosts = [f"{scheme}://{host}:{port}/" for host in HOSTS for scheme in ("https", "http")]
-    return hosts + [url.replace("{port}", str(port)) for url in URLS]
+    """Return every URL of the table."""
+    return [url for form in HOSTS + URLS for url in urls_of(form, port)]

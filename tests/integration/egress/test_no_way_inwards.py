@@ -14,7 +14,7 @@ from edurelay_connector_runner.connectors.moodle import MoodleConnector
 from edurelay_connector_runner.outbound import Outbound
 from edurelay_connector_runner.sdk import ConfigurationError, Context
 from edurelay_sandbox.receiver import Names, Receiver, answer
-from integration.egress.addresses import ADDRESSES, HOSTS, NAMES, URLS, urls
+from integration.egress.addresses import ADDRESSES, HOSTS, NAMES, URLS, urls, urls_of
 from integration.moodle.driver import NoFiles
 
 
@@ -34,13 +34,6 @@ async def nobody_came(receiver: Receiver) -> None:
             await asyncio.sleep(0.001)
     writer.close()
     assert receiver.connections == 1
-
-
-def urls_of(form: str, port: int) -> list[str]:
-    """Return the URLs of a host or a URL of the table."""
-    if form in HOSTS:
-        return [f"{scheme}://{form}:{port}/" for scheme in ("http", "https")]
-    return [form.replace("{port}", str(port))]
 
 
 def test_the_table_is_long_and_says_nothing_twice() -> None:

@@ -105,7 +105,7 @@ class Receiver:
         for writer in self._open.values():
             writer.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         task = asyncio.create_task(self._serve(reader, writer, self.connections))
         self._open[task] = writer
@@ -113,7 +113,7 @@ class Receiver:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int) -> None:
         writer.transport.set_write_buffer_limits(0)
-        with suppress(asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
+        with suppress(asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, ssl.SSLError):
             while not writer.is_closing():
                 request = Request(await reader.readuntil(b"\r\n\r\n"), connection)
                 self.requests.append(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from edurelay_cli.commands import COMMANDS
@@ -27,9 +28,13 @@ def main() -> None:
         code = options.run(options)
     except CommandFailed as error:
         print(f"edurelay: {error}", file=sys.stderr)
-        code = 1
+        code = error.code
     except KeyboardInterrupt:
         code = 130
+    except BrokenPipeError:
+        # Whoever read the output has seen enough, as `head` does; what is still to be flushed must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
     sys.exit(code)
 
 

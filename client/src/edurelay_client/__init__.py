@@ -1,5 +1,6 @@
 """Edurelay for its users: `verify` for those who receive webhooks, `Client` for those who call the API."""
 
+from edurelay_client.access import Access, NotConfigured
 from edurelay_client.client import Client
 from edurelay_client.errors import (
     ApiError,
@@ -21,6 +22,7 @@ from edurelay_client.retries import RetryPolicy
 from edurelay_client.verification import InvalidSignature, Profile, verify
 
 __all__ = [
+    "Access",
     "ApiError",
     "Client",
     "Conflict",
@@ -29,6 +31,7 @@ __all__ = [
     "InvalidSignature",
     "KeyReused",
     "NewEvent",
+    "NotConfigured",
     "NotFound",
     "NotReachable",
     "Profile",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from edurelay_client.access import FOLDER, Access
 from edurelay_client.resources.administration import Providers, Tenants
 from edurelay_client.resources.connections import Connections
 from edurelay_client.resources.deliveries import Deliveries
@@ -36,6 +38,21 @@ class Client:
         self.entities = Entities(self._transport)
         self.providers = Providers(self._transport)
         self.tenants = Tenants(self._transport)
+
+    @classmethod
+    def at_hand(
+        cls,
+        url: str | None = None,
+        api_key: str | None = None,
+        *,
+        tenant: str | None = None,
+        folder: Path = FOLDER,
+        timeout: float = 30.0,
+        retries: RetryPolicy | None = None,
+    ) -> Self:
+        """Return a client for what `Access.find` finds. Raises `NotConfigured`."""
+        access = Access.find(url, api_key, tenant=tenant, folder=folder)
+        return cls(access.url, access.api_key, timeout=timeout, retries=retries)
 
     async def __aenter__(self) -> Self:
         await self._transport.__aenter__()

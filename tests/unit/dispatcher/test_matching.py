@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from edurelay_webhook_dispatcher.matching import Subscribers, matches
+from edurelay.events.patterns import matches
+from edurelay_webhook_dispatcher.matching import Subscribers
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 
 
 class CommandFailed(RuntimeError):
-    """The command could not do its work; the message says why and what to do."""
+    """The command could not do its work; the message says why and what to do. `code` is the exit code."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,4 @@
-"""Which endpoints get an event. Pure.
-
-A pattern is a dotted event type in which a part may be `*`: one part in the middle, one or more at the end.
-`*` alone takes everything, `student.*` takes `student.created` and `student.plan.changed`.
-"""
+"""Which endpoints get an event. Pure."""
 
 from __future__ import annotations
 
@@ -11,6 +7,7 @@ from collections.abc import Sequence
 from typing import Generic, Protocol, TypeVar
 
 from edurelay.events.operational import NAMES as OPERATIONAL
+from edurelay.events.patterns import matches
 
 
 class Subscriber(Protocol):
@@ -27,18 +24,6 @@ class Subscriber(Protocol):
 
 
 S = TypeVar("S", bound=Subscriber)
-
-
-def matches(pattern: str, event_type: str) -> bool:
-    """Return True if the pattern takes events of this type."""
-    wanted, parts = pattern.split("."), event_type.split(".")
-    if wanted[-1] == "*":
-        if len(parts) < len(wanted):
-            return False
-        wanted.pop()
-    elif len(parts) != len(wanted):
-        return False
-    return all(want in ("*", part) for want, part in zip(wanted, parts, strict=False))
 
 
 def _wants(pattern: str, event_type: str) -> bool:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from edurelay.events.envelope import Event, MalformedEvent
+from edurelay.events.patterns import matches
 from edurelay.events.topics import EVENTS as EVENTS_TOPIC
 from edurelay.kafka.handler import Received
 from edurelay.kafka.log import LogReader
@@ -22,7 +23,6 @@ from edurelay.mongo.leases import Leases
 from edurelay.runtime.logging import get_logger
 from edurelay_webhook_dispatcher.body import body_of, format_fields, kept_format
 from edurelay_webhook_dispatcher.keys import DeliveryKey, replay_origin
-from edurelay_webhook_dispatcher.matching import matches
 from edurelay_webhook_dispatcher.recorder import AWAY
 from edurelay_webhook_dispatcher.store import Store
 

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, TopicAlreadyExistsError, for_code
 
 from edurelay.events.topics import Cleanup, Topic
 from edurelay.kafka.errors import KafkaUnavailable, TopicMismatch
@@ -17,6 +18,9 @@ from edurelay.kafka.limits import MAX_BATCH_BYTES
 
 #: An old value of a compacted topic should not outlive its successor for long: tables read the whole topic at a start.
 _COMPACT_EARLY = {"min.cleanable.dirty.ratio": "0.1", "segment.ms": "86400000"}
+
+#: How long the coordinator of a group may take to be found.
+_COORDINATOR_SECONDS = 15.0
 
 
 async def apply_topics(bootstrap: str, topics: Sequence[Topic], *, replication_factor: int) -> list[str]:
@@ -61,6 +65,25 @@ async def verify_topics(bootstrap: str, topics: Sequence[Topic]) -> None:
             )
     if complaints:
         raise TopicMismatch("; ".join(complaints))
+
+
+async def committed_offsets(bootstrap: str, group: str) -> dict[tuple[str, int], int]:
+    """Return what a consumer group has committed, by topic and partition. Raises `KafkaUnavailable`."""
+    async with _admin(bootstrap) as admin:
+        found = await _ask_coordinator(admin, group)
+    return {(place.topic, place.partition): committed.offset for place, committed in found.items()}
+
+
+async def _ask_coordinator(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, Any]:
+    async with asyncio.timeout(_COORDINATOR_SECONDS):
+        while True:
+            try:
+                found: dict[TopicPartition, Any] = await admin.list_consumer_group_offsets(group)
+            except GroupCoordinatorNotAvailableError:
+                # A cluster in which no group was ever asked for makes the topic of offsets at the first question.
+                await asyncio.sleep(0.2)
+            else:
+                return found
 
 
 def _declaration(topic: Topic, replication_factor: int) -> NewTopic:

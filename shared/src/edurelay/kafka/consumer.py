@@ -43,7 +43,10 @@ class AssignmentRefused(Exception):
 
 
 class Consumer:
-    """A member of a consumer group that hands messages to `handler`. `max_unfinished` counts for each partition."""
+    """A member of a consumer group that hands messages to `handler`. `max_unfinished` counts for each partition.
+
+    `drain_seconds` may be changed while it runs: it counts at the next rebalance and at the end.
+    """
 
     def __init__(
         self,
@@ -63,7 +66,7 @@ class Consumer:
         self._handler = handler
         self._max_records = min(max_records, max_unfinished)
         self._max_unfinished = max_unfinished
-        self._drain_seconds = drain_seconds
+        self.drain_seconds = drain_seconds
         self._instance = instance
         self._lanes: dict[tuple[str, int], Lane] = {}
         self._generation = 0
@@ -85,7 +88,7 @@ class Consumer:
         """Finish what was handed over, commit, and leave the group."""
         self._stopping.set()
         try:
-            await self._release(self._drain_seconds)
+            await self._release(self.drain_seconds)
         finally:
             self._committer.cancel()
             await self._member.stop()
@@ -123,8 +126,8 @@ class Consumer:
             self._group,
             self._topics,
             instance=self._instance,
-            drain_seconds=self._drain_seconds,
-            on_revoked=lambda: self._release(self._drain_seconds),
+            drain_seconds=self.drain_seconds,
+            on_revoked=lambda: self._release(self.drain_seconds),
         )
 
     async def _join_again(self) -> None:

@@ -1,0 +1,1 @@
+"""What the commands that call the API share: who calls, moments, what is shown and how, and how failures are told."""

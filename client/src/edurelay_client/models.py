@@ -185,8 +185,32 @@ class Attempt(Model):
     outcome: str
 
 
+class WebhookSecret(Model):
+    """A secret that inbound webhooks may be signed with, without itself; for good where `expires_at` is None."""
+
+    expires_at: str | None
+
+
+class WebhookVerification(Model):
+    """How a connection's inbound webhooks are verified; the secrets are those that count now, the newest first."""
+
+    profile: str
+    tolerance_seconds: int
+    header: str | None
+    secrets: list[WebhookSecret]
+
+
+class WebhookAddress(Model):
+    """Where a provider sends its webhooks; former addresses go on being taken until `former_until`."""
+
+    webhook_url: str
+    webhook: WebhookVerification | None = None
+    former_until: list[str] = []
+
+
 class Connection(Model):
-    """A configured connector. Its credentials are never shown."""
+    """A configured connector. Its credentials are never shown. Without a `webhook`, nothing but their address protects
+    its inbound webhooks."""
 
     id: str
     provider: str
@@ -197,6 +221,7 @@ class Connection(Model):
     version: int
     active_run_id: str | None
     last_sync_at: str | None
+    webhook: WebhookVerification | None = None
     in_force: bool
     created_at: str
     updated_at: str
@@ -317,6 +342,7 @@ class Provider(Model):
     credentials_schema: dict[str, Any]
     streams: list[dict[str, Any]]
     capabilities: list[str] = []
+    webhook_profile: str | None = None
 
 
 class Tenant(Model):

@@ -1,4 +1,7 @@
-"""`python -m edurelay_sandbox moodle`: serves a simulated provider until it is told to stop."""
+"""`python -m edurelay_sandbox moodle`: serves a simulated provider until it is told to stop.
+
+`python -m edurelay_sandbox webhook slack <url> --secret <secret>`: sends one webhook, signed as that provider does.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edurelay_sandbox.moodle import HUB, MoodleSandbox, School
+from edurelay_sandbox.webhooks import SENDERS, Webhook, send
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +31,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     moodle.add_argument("--grade-items", type=int, default=1, help="graded items in each course, beside its total")
     moodle.add_argument("--seed", type=int, default=1)
     moodle.add_argument("--announce", type=Path, metavar="FILE", help="write the address there instead of printing it")
+    webhook = providers.add_parser("webhook", help="send one webhook, signed as a provider does")
+    webhook.add_argument("kind", choices=sorted(SENDERS))
+    webhook.add_argument("url")
+    webhook.add_argument("--secret", default="")
+    webhook.add_argument("--body", default="{}")
+    webhook.add_argument("--header", default="X-Webhook-Token", help="where the secret itself is sent, if it is")
     chosen = parser.parse_args(arguments)
+    if chosen.provider == "webhook":
+        sent = Webhook(chosen.secret, chosen.url, chosen.body.encode(), header=chosen.header)
+        status, answer = asyncio.run(send(chosen.kind, sent))
+        sys.stdout.write(f"{status} {answer.decode(errors='replace')}\n")
+        return 0 if status < 300 else 1
     school = School.generate(
         chosen.seed, chosen.students, chosen.courses, chosen.teachers, grade_items=chosen.grade_items
     )

@@ -23,6 +23,7 @@ MANIFESTS = [
             {"name": "students", "entity_type": "student", "primary_key": ["id"]},
         ],
         "capabilities": ["fetch"],
+        "webhook_profile": "standard",
     },
     {
         "provider": "GENERIC_CSV",

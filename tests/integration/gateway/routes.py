@@ -20,6 +20,8 @@ BODIES: dict[str, Any] = {
     "replay": {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
     "create_connection": MOODLE,
     "change_connection": {"name": "x"},
+    "rotate_webhook_secret": {"secret": "slack-secret-2"},
+    "rotate_webhook_address": {"overlap_seconds": 60},
     "start_run": {"full": True},
     "create_tenant": {"name": "x"},
     "create_key": {"name": "x"},
@@ -127,7 +129,8 @@ MISSING = {
 async def furnish(world: World, tenant: Caller) -> dict[str, str]:
     """Give a tenant one of everything, here and at the neighbours; return the ids by the names in paths."""
     endpoint = await tenant.made("/v1/endpoints", RECEIVER)
-    connection = await tenant.made("/v1/connections", MOODLE)
+    webhook = {"profile": "slack", "secrets": ["slack-secret-1"]}
+    connection = await tenant.made("/v1/connections", {**MOODLE, "webhook": webhook})
     run = await tenant.made(f"/v1/connections/{connection['id']}/runs", {})
     await world.report(tenant.tenant, connection["id"], run["id"], RunStatus.RUNNING)
     inside = f"/internal/tenants/{tenant.tenant}"

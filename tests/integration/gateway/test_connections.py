@@ -114,7 +114,7 @@ async def test_the_webhook_address_is_shown_at_creation_and_on_request(tenant: C
     connection = await tenant.made("/v1/connections", MOODLE)
     assert connection["webhook_url"].startswith(f"https://hub.example/in/{connection['id']}/")
     shown = await tenant("GET", f"/v1/connections/{connection['id']}/webhook")
-    assert shown.body == {"webhook_url": connection["webhook_url"]}
+    assert shown.body == {"webhook_url": connection["webhook_url"], "webhook": None, "former_until": []}
     assert "webhook_url" not in (await tenant("GET", f"/v1/connections/{connection['id']}")).body
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import pytest_asyncio
 
@@ -24,10 +26,12 @@ from edurelay_gateway.connections.announcement import announcement_of
 from edurelay_gateway.connections.models import StoredConnection
 from edurelay_gateway.connections.store import CONNECTIONS, ConnectionStore
 from edurelay_gateway.publication import Publication
+from edurelay_sandbox.webhooks import Webhook, send
 from integration.gateway.world import MOODLE, RECEIVER, Caller, World, running, until
 
 JARS = Path(__file__).parents[3] / ".edurelay" / "jars"
 
+SECRET = "whsec_Y2FuYXJ5LWluYm91bmQtc2VjcmV0LTQ3MTE="
 EVENT = {"type": "a.b", "data": {}}
 
 
@@ -94,6 +98,45 @@ async def test_without_kafka_nothing_is_accepted_and_changes_wait_for_it(
             30,
         )
         assert accepted.body["id"].startswith("evk_")
+
+
+async def test_without_kafka_a_provider_is_answered_long_before_the_producer_gives_up(
+    broker: KafkaCluster, mongo_uri: str, database_name: str
+) -> None:
+    async with running(broker.bootstrap, mongo_uri, database_name, publish_seconds=20.0) as world:
+        tenant = await world.tenant()
+        addresses = [
+            (await tenant.made("/v1/connections", {**MOODLE, "webhook": webhook}))["webhook_url"]
+            for webhook in ({"profile": "standard", "secrets": [SECRET]}, None)
+        ]
+        senders = [
+            (kind, Webhook(SECRET, url, b"{}")) for kind, url in zip(("standard", "none"), addresses, strict=True)
+        ]
+
+        async def sent() -> list[tuple[int, bytes]]:
+            """Each of them three times at once."""
+            return await asyncio.gather(
+                *(
+                    send(kind, each, each.url.replace("https://hub.example", world.url))
+                    for kind, each in senders
+                    for _ in range(3)
+                )
+            )
+
+        assert {status for status, _ in await sent()} == {202}
+        await kill(broker)
+        senders = [(kind, replace(each, id="another", body=b"[]")) for kind, each in senders]
+        # Far beyond the promised second, for the sake of slow machines, and far below the producer's patience.
+        async with asyncio.timeout(10):
+            told = await sent()
+        assert {(status, orjson.loads(body)["code"]) for status, body in told} == {(503, "not_confirmed")}
+
+        await broker.start()
+        again = await until(sent, lambda told: {status for status, _ in told} == {202}, 60)
+        assert len({body for _, body in again}) == 2
+        key = addresses[0].split("/")[4]
+        webhooks = [each.headers for each in await world.messages(topics.INGEST, key)]
+        assert len({dict(headers)["id"] for headers in webhooks}) == 2
 
 
 class Part:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from types import EllipsisType
 from typing import Any
 
-from edurelay_client.models import Connection, ConnectionTest, NewConnection, Page, Run
+from edurelay_client.models import Connection, ConnectionTest, NewConnection, Page, Run, WebhookAddress
 from edurelay_client.resources.base import Resource, at, given
 
 
@@ -22,11 +22,19 @@ class Connections(Resource):
         name: str | EllipsisType = ...,
         streams: Sequence[str] | EllipsisType | None = ...,
         status: str | EllipsisType = ...,
+        webhook: Mapping[str, Any] | EllipsisType | None = ...,
         idempotency_key: str | None = None,
     ) -> NewConnection:
-        """Make a connection; the answer holds the address for its provider's webhooks."""
+        """Make a connection; the answer holds the address for its provider's webhooks. `webhook` says how these are
+        verified: `{"profile": "slack", "secrets": ["…"]}`."""
         body = given(
-            provider=provider, config=config, credentials=credentials, name=name, streams=streams, status=status
+            provider=provider,
+            config=config,
+            credentials=credentials,
+            name=name,
+            streams=streams,
+            status=status,
+            webhook=webhook,
         )
         return await self._post(at("connections"), NewConnection, body, idempotency_key=idempotency_key)
 
@@ -54,9 +62,10 @@ class Connections(Resource):
         name: str | EllipsisType = ...,
         streams: Sequence[str] | EllipsisType | None = ...,
         status: str | EllipsisType = ...,
+        webhook: Mapping[str, Any] | EllipsisType | None = ...,
     ) -> Connection:
-        """Change what is given."""
-        body = given(config=config, credentials=credentials, name=name, streams=streams, status=status)
+        """Change what is given. What `webhook` leaves out stays; None ends the verification."""
+        body = given(config=config, credentials=credentials, name=name, streams=streams, status=status, webhook=webhook)
         return await self._patch(at("connections", connection_id), Connection, body)
 
     async def delete(self, connection_id: str) -> None:
@@ -65,8 +74,25 @@ class Connections(Resource):
 
     async def webhook_url(self, connection_id: str) -> str:
         """Return the address for the provider's webhooks."""
-        answer = await self._transport.call("GET", at("connections", connection_id, "webhook"))
-        return str(answer.body["webhook_url"])
+        return (await self.webhook(connection_id)).webhook_url
+
+    async def webhook(self, connection_id: str) -> WebhookAddress:
+        """Return where the provider's webhooks come in, and how they are verified."""
+        return await self._get(at("connections", connection_id, "webhook"), WebhookAddress)
+
+    async def rotate_webhook_secret(
+        self, connection_id: str, secret: str, *, overlap_seconds: int | EllipsisType = ...
+    ) -> Connection:
+        """Take webhooks signed with `secret`; those signed with a present one are taken until the overlap ends."""
+        path = at("connections", connection_id, "webhook", "rotate-secret")
+        return await self._post(path, Connection, given(secret=secret, overlap_seconds=overlap_seconds))
+
+    async def rotate_webhook_address(
+        self, connection_id: str, *, overlap_seconds: int | EllipsisType = ...
+    ) -> WebhookAddress:
+        """Replace the address; the present one is taken until the overlap ends."""
+        path = at("connections", connection_id, "webhook", "rotate-address")
+        return await self._post(path, WebhookAddress, given(overlap_seconds=overlap_seconds))
 
     async def test(self, connection_id: str, *, wait: float = 30.0) -> ConnectionTest | Run:
         """Test a connection; return what was found, or the test's run where that took longer than `wait` seconds."""

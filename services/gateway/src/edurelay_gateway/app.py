@@ -33,6 +33,7 @@ from edurelay_gateway.connections.api import ConnectionApi
 from edurelay_gateway.connections.secrets import ConnectionSecrets
 from edurelay_gateway.connections.service import Connections
 from edurelay_gateway.connections.store import CONNECTIONS, ConnectionStore
+from edurelay_gateway.connections.webhooks import WebhookRules
 from edurelay_gateway.contract import TITLE, VERSION, integrations
 from edurelay_gateway.deliveries.api import DeliveryApi
 from edurelay_gateway.endpoints import announcement as endpoint_messages
@@ -48,7 +49,9 @@ from edurelay_gateway.events.publishing import Publisher
 from edurelay_gateway.faces.integrations.api import IntegrationApi
 from edurelay_gateway.faces.integrations.reports import Reports
 from edurelay_gateway.idempotency import IDEMPOTENCY_KEYS, MongoIdempotencyStore
+from edurelay_gateway.ingest.addressees import Addressees
 from edurelay_gateway.ingest.api import IngestApi
+from edurelay_gateway.ingest.replays import Replays
 from edurelay_gateway.ingest.service import Ingest
 from edurelay_gateway.mappings.api import MappingApi
 from edurelay_gateway.neighbours.dispatcher import DispatcherService
@@ -119,9 +122,16 @@ async def build(settings: GatewaySettings, lifetime: Lifetime) -> None:
     idempotency = MongoIdempotencyStore(database, sealer)
     lifetime.spawn("leases of idempotency keys", idempotency.run())
 
+    connection_secrets = ConnectionSecrets(sealer)
     connections = Connections(
-        connection_store, connections_out, ConnectionSecrets(sealer), runner, public_url=settings.public_url
+        connection_store,
+        connections_out,
+        connection_secrets,
+        runner,
+        WebhookRules(connection_secrets, runner, public_url=settings.public_url),
+        public_url=settings.public_url,
     )
+    addressees = Addressees(connection_store, connection_secrets, public_url=settings.public_url)
     projection = RunProjection(run_store, connection_store, connections_out)
     waiters = RunWaiters(lifetime.stopping)
     runs = Runs(run_store, connection_store, connections_out, projection, waiters, mapping, runner)
@@ -170,7 +180,7 @@ async def build(settings: GatewaySettings, lifetime: Lifetime) -> None:
             RunApi(runs),
             MappingApi(mapping),
             ProviderApi(runner),
-            IngestApi(Ingest(connection_store, producer, admission)),
+            IngestApi(Ingest(addressees, producer, admission, Replays())),
             TenantApi(Tenants(tenant_store, keyring)),
             InternalEndpointApi(endpoints),
             integrations(IntegrationApi(connections, runs, Reports(mapping))),

@@ -66,6 +66,21 @@ class InvalidConnection(Refusal):
         super().__init__(detail, field=field, errors=errors)
 
 
+class InvalidWebhook(Refusal):
+    """A connection's webhooks cannot be verified so; `field` names what is missing or wrong."""
+
+    code = "invalid_webhook"
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail, field=field)
+
+
+class InvalidSignature(Refusal):
+    """An inbound webhook does not prove that it comes from who holds the connection's secret."""
+
+    code = "invalid_signature"
+
+
 class ConnectionInactive(Refusal):
     """The connection was set INACTIVE."""
 
@@ -131,12 +146,12 @@ class TooManyEndpoints(Refusal):
 
 
 class TooManySecrets(Refusal):
-    """So many secrets of the endpoint are in their overlap that one more would make the header too long."""
+    """So many secrets are in their overlap that one more would make the header too long, or the look at it."""
 
     code = "too_many_secrets"
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"{limit} secrets of this endpoint are still live; wait until one has ended.")
+    def __init__(self, limit: int, of: str = "endpoint") -> None:
+        super().__init__(f"{limit} secrets of this {of} are still live; wait until one has ended.")
 
 
 class NotInForce(Refusal):
@@ -161,6 +176,15 @@ class EventTooLarge(Refusal):
 
     def __init__(self, most: int) -> None:
         super().__init__(f"The data of an event may have {most} bytes.", field="data")
+
+
+class StoreSilent(Refusal):
+    """The database did not answer in the time that there was."""
+
+    code = "store_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The database does not answer; try again.")
 
 
 class Overloaded(Refusal):

@@ -14,6 +14,7 @@ from edurelay_gateway.errors import Refusal
 RETRY_AFTER = {"Retry-After": "1"}
 
 STATUS: dict[type[Refusal], int] = {
+    errors.InvalidSignature: 401,
     errors.Missing: 404,
     errors.ChangedMeanwhile: 409,
     errors.ConnectionInactive: 409,
@@ -26,11 +27,13 @@ STATUS: dict[type[Refusal], int] = {
     errors.UnknownProvider: 422,
     errors.UnknownStream: 422,
     errors.InvalidConnection: 422,
+    errors.InvalidWebhook: 422,
     errors.UrlNotAllowed: 422,
     errors.AuthNotAllowed: 422,
     errors.UnsupportedByProvider: 422,
     errors.NotInForce: 503,
     errors.Overloaded: 503,
+    errors.StoreSilent: 503,
 }
 
 

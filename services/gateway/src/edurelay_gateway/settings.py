@@ -8,7 +8,8 @@ from edurelay.runtime.settings import ServiceSettings
 
 
 class GatewaySettings(ServiceSettings):
-    """`public_url` is where the world reaches the gateway: webhook addresses that are shown begin with it.
+    """`public_url` is where the world reaches the gateway: webhook addresses begin with it, as they are
+    shown and as providers that sign the address know them.
 
     `require_https` refuses endpoints on plain HTTP, but for hosts that `egress_allow` lists. `endpoint_limit` is how
     many endpoints a tenant may have. `publish_in_flight` messages and `publish_bytes` may wait for Kafka at a time;

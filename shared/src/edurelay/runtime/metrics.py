@@ -33,6 +33,12 @@ INTERNAL_REQUESTS = _all.counter(
     label("outcome", "answered", "refused", "unavailable"),
 )
 
+INBOUND_WEBHOOKS = _all.counter(
+    "inbound_webhooks_total",
+    "Webhooks that providers sent to a right address, by outcome; a repeated one is answered and not written again",
+    label("outcome", "taken", "repeated", "refused"),
+)
+
 # --- Kafka
 
 CONSUMER_LAG = _all.gauge(

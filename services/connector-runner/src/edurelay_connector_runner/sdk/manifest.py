@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
+from edurelay.messages.ingest import WebhookProfile
 from edurelay.model import EntityType
 
 
@@ -48,7 +49,8 @@ class Stream(Declaration):
 
 class Manifest(Declaration):
     """A connector's manifest. `provider` is the name by which connections name it (`MOODLE`); `config_schema` and
-    `credentials_schema` are JSON Schemas. A connector whose streams depend on its config declares none here and
+    `credentials_schema` are JSON Schemas; `webhook_profile` is how the provider's webhooks are verified unless a
+    connection says otherwise. A connector whose streams depend on its config declares none here and
     overrides `Connector.streams`."""
 
     provider: str
@@ -59,6 +61,7 @@ class Manifest(Declaration):
     credentials_schema: dict[str, Any]
     streams: tuple[Stream, ...] = ()
     capabilities: frozenset[Capability] = frozenset()
+    webhook_profile: WebhookProfile | None = None
     rate_limit: RateLimit | None = None
 
     @field_serializer("capabilities")
@@ -70,8 +73,8 @@ class Manifest(Declaration):
     def load(cls, package_folder: Path, config_model: type[BaseModel], credentials_model: type[BaseModel]) -> Self:
         """Read `manifest.toml` in a connector's folder; the two schemas come from its pydantic models.
 
-        Keys: `provider`, `title`, `version`, `summary`, `capabilities`, `[rate_limit]`, `[[streams]]`. Raises
-        `ValueError` where the file is no manifest, which is a mistake of the connector's author.
+        Keys: `provider`, `title`, `version`, `summary`, `capabilities`, `webhook_profile`, `[rate_limit]`,
+        `[[streams]]`. Raises `ValueError` where the file is no manifest, which is a mistake of the connector's author.
         """
         declared = tomllib.loads((package_folder / "manifest.toml").read_text("utf-8"))
         return cls(

@@ -7,6 +7,7 @@ from pydantic import Field
 from edurelay.web.operation import Answer, Call, operation
 from edurelay.web.paging import PageQuery
 from edurelay_gateway.connections.models import (
+    AddressRotation,
     ConnectionChange,
     ConnectionCreate,
     ConnectionCreated,
@@ -14,6 +15,7 @@ from edurelay_gateway.connections.models import (
     ConnectionView,
     ProviderName,
     WebhookAddress,
+    WebhookSecretRotation,
 )
 from edurelay_gateway.connections.service import Connections
 from edurelay_gateway.pages import after, cut
@@ -82,9 +84,42 @@ class ConnectionApi:
         answers={200: WebhookAddress},
     )
     async def get_webhook_address(self, call: Call[None, None]) -> Answer:
-        """The address holds a secret: whoever knows it may send webhooks to the connection."""
-        address = await self._connections.webhook_url(call.tenant, call.path["connection_id"])
-        return Answer(body=WebhookAddress(webhook_url=address))
+        """The address holds a secret: whoever knows it may send webhooks, unless a signature is asked for as well."""
+        return Answer(body=await self._connections.webhook_address(call.tenant, call.path["connection_id"]))
+
+    @operation(
+        "POST",
+        "/v1/connections/{connection_id}/webhook/rotate-secret",
+        summary="Take webhooks signed with a new secret",
+        tag="connections",
+        body=WebhookSecretRotation,
+        answers={200: ConnectionView},
+        idempotent=True,
+    )
+    async def rotate_webhook_secret(self, call: Call[WebhookSecretRotation, None]) -> Answer:
+        """Until the overlap ends, those signed with a present one are taken as well. In force within two seconds: add
+        it here before the provider uses it."""
+        changed = await self._connections.rotate_webhook_secret(
+            call.tenant, call.path["connection_id"], call.body.secret, call.body.overlap_seconds
+        )
+        return Answer(body=changed.view())
+
+    @operation(
+        "POST",
+        "/v1/connections/{connection_id}/webhook/rotate-address",
+        summary="Replace the address for webhooks",
+        tag="connections",
+        body=AddressRotation,
+        body_required=False,
+        answers={200: WebhookAddress},
+        idempotent=True,
+    )
+    async def rotate_webhook_address(self, call: Call[AddressRotation, None]) -> Answer:
+        """Until the overlap ends, the present address is taken as well."""
+        address = await self._connections.rotate_webhook_address(
+            call.tenant, call.path["connection_id"], call.body.overlap_seconds
+        )
+        return Answer(body=address)
 
     @operation(
         "PATCH",
@@ -95,7 +130,7 @@ class ConnectionApi:
         answers={200: ConnectionView},
     )
     async def change_connection(self, call: Call[ConnectionChange, None]) -> Answer:
-        """What is left out stays. `config` and `credentials` are replaced as a whole."""
+        """What is left out stays, also within `webhook`. `config` and `credentials` are replaced as a whole."""
         changed = await self._connections.change(call.tenant, call.path["connection_id"], call.body)
         return Answer(body=changed.view())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from typing import Any, cast
 
 import orjson
@@ -12,8 +13,12 @@ import orjson
 from edurelay.messages.connections import sealing_context
 from edurelay.security.sealing import Sealer
 
-#: Compared with where a connection does not exist, so that this costs what a wrong secret costs.
-NOBODY = hashlib.sha256(b"").hexdigest()
+#: So many secrets of one kind may count at a time: each is compared with each webhook.
+MAX_LIVE = 5
+
+#: Compared with where a connection does not exist, so that this costs what a wrong secret costs. A word that no hash
+#: is, since an empty secret has one as well.
+NOBODY = "nobody".ljust(64)
 
 
 def new_webhook_secret() -> str:
@@ -26,9 +31,13 @@ def hash_of(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def is_secret(presented: str, kept_hash: str) -> bool:
-    """Tell in constant time whether a presented secret is the one behind `kept_hash`."""
-    return hmac.compare_digest(hash_of(presented), kept_hash)
+def is_one_of(presented: str, kept_hashes: Sequence[str]) -> bool:
+    """Tell whether a presented secret is behind one of the `kept_hashes`, at the same cost however many there are."""
+    own = hash_of(presented)
+    right = False
+    for kept in (*kept_hashes, *[NOBODY] * (MAX_LIVE - len(kept_hashes))):
+        right |= hmac.compare_digest(own, kept)
+    return right
 
 
 class ConnectionSecrets:
@@ -53,6 +62,14 @@ class ConnectionSecrets:
         """Return a webhook's secret as it is kept."""
         return self._sealer.seal(secret.encode(), _webhook_context(tenant, connection_id))
 
+    def seal_signing_secret(self, tenant: str, connection_id: str, secret: str) -> str:
+        """Return a secret that webhooks are signed with as it is kept."""
+        return self._sealer.seal(secret.encode(), _signing_context(tenant, connection_id))
+
+    def signing_secret(self, tenant: str, connection_id: str, sealed: str) -> str:
+        """Return a secret that webhooks are signed with in the clear. Raises `Unsealable`."""
+        return self._sealer.unseal(sealed, _signing_context(tenant, connection_id)).decode()
+
     def webhook_secret(self, tenant: str, connection_id: str, sealed: str) -> str:
         """Return a webhook's secret in the clear. Raises `Unsealable`."""
         return self._sealer.unseal(sealed, _webhook_context(tenant, connection_id)).decode()
@@ -60,3 +77,7 @@ class ConnectionSecrets:
 
 def _webhook_context(tenant: str, connection_id: str) -> str:
     return f"connection|{tenant}|{connection_id}|webhook"
+
+
+def _signing_context(tenant: str, connection_id: str) -> str:
+    return f"connection|{tenant}|{connection_id}|webhook-signing"

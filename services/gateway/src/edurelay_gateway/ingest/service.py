@@ -1,51 +1,28 @@
-"""The use case of ingest: who knows a connection's secret address may send it webhooks, each kept once."""
+"""The use case of ingest: who may send a connection webhooks has each of them kept once, and an answer at once."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from hashlib import blake2b
+import asyncio
+from dataclasses import dataclass
 from typing import Protocol
 
 from edurelay.events.envelope import Message, now
-from edurelay.events.ids import digest
 from edurelay.events.topics import INGEST
-from edurelay.messages.connections import ConnectionStatus
+from edurelay.kafka.errors import KafkaUnavailable
 from edurelay.messages.ingest import InboundWebhook
+from edurelay.runtime.logging import get_logger
+from edurelay.runtime.metrics import INBOUND_WEBHOOKS
 from edurelay_gateway.admission import Admission
-from edurelay_gateway.connections.models import StoredConnection
-from edurelay_gateway.connections.secrets import NOBODY, is_secret
-from edurelay_gateway.connections.store import ConnectionStore
-from edurelay_gateway.errors import ConnectionInactive, Missing
-from edurelay_gateway.memory import ShortMemory
+from edurelay_gateway.errors import InvalidSignature
+from edurelay_gateway.ingest.addressees import Addressee, Addressees, Inbound
+from edurelay_gateway.ingest.naming import kept_headers, repetition_key, webhook_id
+from edurelay_gateway.ingest.replays import Replays
+from edurelay_gateway.ingest.verification import Proven, member
 
-#: How long a connection is remembered: so long a changed or deleted one may still be taken for what it was.
-REMEMBER_SECONDS = 2.0
+#: How long a provider waits for its answer at the most, once its request is there.
+ANSWER_SECONDS = 0.9
 
-MAX_BODY = 1024 * 1024
-
-#: Headers by which providers name a webhook, the same at each of their attempts. `x-request-id` comes last: proxies
-#: set it as well, and then it differs from attempt to attempt.
-ID_HEADERS = (
-    "webhook-id",
-    "svix-id",
-    "x-github-delivery",
-    "x-shopify-event-id",
-    "x-shopify-webhook-id",
-    "idempotency-key",
-    "x-event-id",
-    "x-request-id",
-)
-
-#: Headers that are not the provider's words about the webhook, or that hold somebody's credentials.
-_DROPPED = frozenset(
-    {
-        "authorization", "connection", "content-length", "cookie", "expect", "host", "keep-alive",
-        "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
-    }
-)  # fmt: skip
-
-_CONNECTION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_log = get_logger(__name__)
 
 
 class Log(Protocol):
@@ -55,69 +32,111 @@ class Log(Protocol):
         """Write one message. Raises `KafkaUnavailable`, `MessageTooLarge`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The provider only asks whether somebody is here, and wants this text back."""
+
+    text: str
+
+
 class Ingest:
     """Takes in webhooks."""
 
     def __init__(
         self,
-        connections: ConnectionStore,
+        addressees: Addressees,
         log: Log,
         admission: Admission,
+        replays: Replays,
         *,
-        remember_seconds: float = REMEMBER_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
-        self._known: ShortMemory[str, StoredConnection | None] = ShortMemory(
-            connections.find_addressed, seconds=remember_seconds
-        )
+        self._addressees = addressees
         self._log = log
         self._admission = admission
+        self._replays = replays
+        self._answer_seconds = answer_seconds
+        self._writing: set[asyncio.Task[None]] = set()
 
-    async def addressee(self, connection_id: str, secret: str) -> StoredConnection:
-        """Return the connection whose address this is. Raises `Missing` for a wrong secret as for no connection, at
-        the same cost, and `ConnectionInactive`."""
-        known = await self._known.get(connection_id) if _CONNECTION_ID.fullmatch(connection_id) else None
-        right = is_secret(secret, known.webhook_hash if known is not None else NOBODY)
-        if known is None or not right:
-            raise Missing("address")
-        if known.status is ConnectionStatus.INACTIVE:
-            raise ConnectionInactive
-        return known
+    async def take(self, inbound: Inbound) -> str | Challenge:
+        """Write a webhook to the log; return the id under which it is known, the same for each repetition, or the
+        challenge that it was.
 
-    async def take(self, connection: StoredConnection, headers: Iterable[tuple[str, str]], body: bytes) -> str:
-        """Write a webhook to the log; return the id under which it is known, the same for each repetition. Raises
-        `KafkaUnavailable`, `MessageTooLarge`, `Overloaded`."""
-        kept = kept_headers(headers)
+        Raises `Missing`, `ConnectionInactive`, `InvalidSignature`, `MessageTooLarge`, and within `answer_seconds`
+        `Overloaded`, `StoreSilent` or `KafkaUnavailable`. After the last of them it may still be written; a repetition
+        is told what became of it.
+        """
+        deadline = asyncio.get_running_loop().time() + self._answer_seconds
+        addressee = await self._addressees.find(inbound, deadline)
+        proven = self._proven(addressee, inbound)
+        challenge = _challenge(addressee, inbound.body)
+        if challenge is not None:
+            return challenge
+        kept = kept_headers(inbound.headers.items(), addressee.header)
+        key = repetition_key(addressee.profile, proven, inbound.body)
+        taking = self._replays.find(inbound.connection_id, key) if key is not None else None
+        if taking is not None:
+            if taking.writing is not None:
+                await self._written(taking.writing, deadline)
+            INBOUND_WEBHOOKS.of("repeated").inc()
+            return taking.id
+        connection = addressee.connection
         webhook = InboundWebhook(
-            id=webhook_id(connection.id, kept, body),
+            id=webhook_id(connection.id, addressee.profile, proven, kept, inbound.body),
             tenant=connection.tenant,
             connection_id=connection.id,
             received_at=now(),
             headers=kept,
-            body=body,
+            body=inbound.body,
+            profile=addressee.profile.name,
+            verified=addressee.profile.verifies,
         )
-        message = Message(INGEST.name, connection.id.encode(), webhook.body, webhook.to_headers())
-        with self._admission.admit(1, len(body)):
-            await self._log.send(message)
+        writing = self._begin(webhook)
+        if key is not None:
+            # A request may be dated ahead by the tolerance, and is believed until it is that much too old.
+            self._replays.add(connection.id, key, webhook.id, writing, 2 * addressee.tolerance)
+        await self._written(writing, deadline)
+        INBOUND_WEBHOOKS.of("taken").inc()
         return webhook.id
 
+    def _proven(self, addressee: Addressee, inbound: Inbound) -> Proven:
+        try:
+            return self._addressees.prove(addressee, inbound)
+        except InvalidSignature as error:
+            INBOUND_WEBHOOKS.of("refused").inc()
+            profile = addressee.profile.name.value
+            _log.info("a webhook was refused", connection=inbound.connection_id, profile=profile, reason=str(error))
+            raise
 
-def kept_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return what is kept of a request's headers: names in lower case, several of one name joined, bytes that are no
-    UTF-8 replaced."""
-    kept: dict[str, str] = {}
-    for name, value in headers:
-        lowered = name.lower()
-        if lowered in _DROPPED:
-            continue
-        text = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        kept[lowered] = f"{kept[lowered]}, {text}" if lowered in kept else text
-    return kept
+    def _begin(self, webhook: InboundWebhook) -> asyncio.Task[None]:
+        """Begin to write. The task may outlive the request: a repetition is told what it comes to."""
+        writing = asyncio.create_task(self._write(webhook))
+        self._writing.add(writing)
+        writing.add_done_callback(self._ended)
+        return writing
+
+    async def _write(self, webhook: InboundWebhook) -> None:
+        message = Message(INGEST.name, webhook.connection_id.encode(), webhook.body, webhook.to_headers())
+        with self._admission.admit(1, len(webhook.body)):
+            await self._log.send(message)
+
+    def _ended(self, writing: asyncio.Task[None]) -> None:
+        self._writing.discard(writing)
+        if not writing.cancelled():
+            # Whoever waits hears of an error; where nobody does any more, it is not to be reported as one missed.
+            writing.exception()
+
+    async def _written(self, writing: asyncio.Task[None], deadline: float) -> None:
+        """Wait for the writing's end. Raises what it raises, and `KafkaUnavailable` at the deadline."""
+        await asyncio.wait({writing}, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
+        if not writing.done():
+            raise KafkaUnavailable(f"not confirmed within {self._answer_seconds:g} s")
+        writing.result()
 
 
-def webhook_id(connection_id: str, headers: Mapping[str, str], body: bytes) -> str:
-    """Return the id of a webhook: of what the provider calls it, or of its body where the provider gives no name."""
-    for name in ID_HEADERS:
-        given = headers.get(name)
-        if given:
-            return "in_" + digest("webhook", connection_id, name, given).hex()
-    return "in_" + digest("webhook", connection_id, "body", blake2b(body, digest_size=16).hexdigest()).hex()
+def _challenge(addressee: Addressee, body: bytes) -> Challenge | None:
+    handshake = addressee.profile.handshake
+    if handshake is None or member(body, handshake.named) != handshake.value:
+        return None
+    text = member(body, handshake.challenge)
+    return Challenge(text) if text is not None else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from edurelay.messages.ingest import WebhookProfile
 from edurelay.web.internal import InternalClient, internal_path
 from edurelay.web.problems import Problem
 from edurelay_gateway.errors import InvalidConnection, UnknownProvider, UnknownStream
@@ -47,6 +48,11 @@ class RunnerService:
         for index, stream in enumerate(streams):
             if stream not in known:
                 raise UnknownStream(index, known)
+
+    async def webhook_profile(self, provider: str) -> WebhookProfile | None:
+        """Return the profile by which a provider's webhooks are verified, if its connector declares one known here."""
+        declared = next((each.webhook_profile for each in await self.providers() if each.provider == provider), None)
+        return WebhookProfile(declared) if declared in set(WebhookProfile) else None
 
     async def _load(self, _: None) -> list[Provider]:
         return (await self._client.get("/internal/providers", ProviderList)).data

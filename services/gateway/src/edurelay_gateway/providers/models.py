@@ -28,6 +28,7 @@ class Provider(BaseModel):
     credentials_schema: dict[str, Any]
     streams: list[ProviderStream]
     capabilities: list[str] = []
+    webhook_profile: str | None = None
 
 
 class ProviderList(BaseModel):

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import pytest
+from pydantic import SecretStr
 
 from e2e.receivers import Receiver, receiving
+from edurelay.conditions.evaluator import Evaluator
 from edurelay.egress.client import EgressClient
 from edurelay.egress.guard import AddressGuard
 from edurelay.events.envelope import Event, now
@@ -26,14 +28,19 @@ from edurelay.messages.subscriptions import SignatureProfile, Subscription, seal
 from edurelay.mongo import Database
 from edurelay.security.sealing import Sealer
 from edurelay.security.signatures import new_secret
+from edurelay.web.internal import InternalClient
 from edurelay_webhook_dispatcher import store
+from edurelay_webhook_dispatcher.choice import Choice
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoints import Endpoints
+from edurelay_webhook_dispatcher.external_ids import ExternalIds
+from edurelay_webhook_dispatcher.failures import ConditionFailures
 from edurelay_webhook_dispatcher.intake import Intake
 from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.repository import Repository
 from edurelay_webhook_dispatcher.retrier import Retrier
 from edurelay_webhook_dispatcher.sender import Sender
+from edurelay_webhook_dispatcher.translator import Translator
 from integration.cut import Line
 
 TENANT, ENDPOINT = "north", "endpoint"
@@ -97,8 +104,11 @@ async def dispatcher(uri: str, name: str, producer: Producer, url: str, log: Log
         kept = store.Store.of(database)
         recorder = Recorder(kept, producer, lease=LEASE)
         courier = Courier(sender, recorder, schedule=SCHEDULE, lease=LEASE, gone=lambda endpoint, reason: None)
-        retrier = Retrier(kept, endpoints, courier, recorder)
-        intake = Intake(endpoints, courier, recorder, DeadLetters(producer), kept)
+        nowhere = InternalClient("nobody", "http://127.0.0.1:9", SecretStr(""))  # Nothing is asked of the others.
+        translator = Translator(ExternalIds(nowhere), endpoints, courier, recorder)
+        retrier = Retrier(kept, endpoints, courier, recorder, translator)
+        choice = Choice(Evaluator(), ConditionFailures(nowhere))
+        intake = Intake(endpoints, choice, translator, recorder, DeadLetters(producer), kept)
         unread = log.messages[log.committed :]
 
         async def read() -> None:

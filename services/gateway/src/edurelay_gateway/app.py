@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import orjson
 
+from edurelay.conditions.evaluator import Evaluator
 from edurelay.egress.guard import AddressGuard
 from edurelay.events import topics
 from edurelay.events.envelope import Message
@@ -37,6 +38,7 @@ from edurelay_gateway.contract import TITLE, VERSION, integrations
 from edurelay_gateway.deliveries.api import DeliveryApi
 from edurelay_gateway.endpoints import announcement as endpoint_messages
 from edurelay_gateway.endpoints.api import EndpointApi, InternalEndpointApi
+from edurelay_gateway.endpoints.choosing import Conditions
 from edurelay_gateway.endpoints.secrets import EndpointKeys
 from edurelay_gateway.endpoints.service import Endpoints
 from edurelay_gateway.endpoints.store import ENDPOINTS, EndpointStore
@@ -123,11 +125,14 @@ async def build(settings: GatewaySettings, lifetime: Lifetime) -> None:
     projection = RunProjection(run_store, connection_store, connections_out)
     waiters = RunWaiters(lifetime.stopping)
     runs = Runs(run_store, connection_store, connections_out, projection, waiters, mapping, runner)
+    conditions = Conditions(await lifetime.enter("evaluator of conditions", Evaluator()))
     endpoints = Endpoints(
         endpoint_store,
         endpoints_out,
         EndpointKeys(sealer),
         AddressGuard(settings.egress_allow),
+        connection_store,
+        conditions,
         limit=settings.endpoint_limit,
         require_https=settings.require_https,
     )
@@ -159,7 +164,7 @@ async def build(settings: GatewaySettings, lifetime: Lifetime) -> None:
     application = build_application(
         [
             EventApi(Publisher(producer, admission), dispatcher),
-            EndpointApi(endpoints, EndpointTraffic(endpoints, dispatcher)),
+            EndpointApi(endpoints, EndpointTraffic(endpoints, dispatcher), conditions),
             DeliveryApi(dispatcher),
             ConnectionApi(connections),
             RunApi(runs),

@@ -26,6 +26,8 @@ STATUS: dict[type[Refusal], int] = {
     errors.UnknownProvider: 422,
     errors.UnknownStream: 422,
     errors.InvalidConnection: 422,
+    errors.UnknownConnection: 422,
+    errors.ExampleFailed: 422,
     errors.UrlNotAllowed: 422,
     errors.UnsupportedByProvider: 422,
     errors.NotInForce: 503,

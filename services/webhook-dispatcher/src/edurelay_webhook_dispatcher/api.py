@@ -20,11 +20,11 @@ from edurelay.web.operation import Answer, Call, operation
 from edurelay.web.paging import PageQuery, decode_cursor, encode_cursor
 from edurelay.web.problems import Problem
 from edurelay_webhook_dispatcher import views
-from edurelay_webhook_dispatcher.body import body_of
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey
+from edurelay_webhook_dispatcher.payload import Payload, Payloads
 from edurelay_webhook_dispatcher.replays import Replays, pending_delivery
 from edurelay_webhook_dispatcher.repository import Repository
 from edurelay_webhook_dispatcher.retrier import Retrier
@@ -186,12 +186,12 @@ class Api:
         answers={202: views.DeliveryView},
     )
     async def redeliver(self, call: Call[None, None]) -> Answer:
-        """The same id and bytes, with a whole schedule before it."""
+        """Under the same id, with a whole schedule before it. One that is open keeps its bytes; one that arrived has
+        what the endpoint may see now."""
         delivery = await self._delivery(call.path)
         key = DeliveryKey.from_stored(delivery["_id"])
-        body = delivery.get("body") or await self._body(key, delivery["event_id"])
         repository = self._repository(call.path)
-        await repository.redeliver(delivery, body)
+        await repository.redeliver(delivery, await self._payload(key, delivery))
         self._retrier.wake()
         again = await repository.delivery(key)
         return Answer(202, views.DeliveryView.of(again or delivery))
@@ -270,7 +270,7 @@ class Api:
             data=orjson.dumps(data),
         )
         key = DeliveryKey(endpoint.tenant, endpoint.id, int(time.time() * 1000), f"t{secrets.token_hex(6)}")
-        document = pending_delivery(key, event)
+        document = pending_delivery(key, event, Payloads(event).of(endpoint.subscription))
         await self._store.add_pending([document])
         self._retrier.wake()
         return Answer(202, views.DeliveryView.of(document))
@@ -294,13 +294,18 @@ class Api:
     async def _deliveries_of(self, repository: Repository, entry: Entry) -> list[Document]:
         return await repository.deliveries_of(entry, self._endpoints.ids_of(repository.tenant))
 
-    async def _body(self, key: DeliveryKey, event_id: str) -> bytes:
-        """Return the bytes of a delivery that arrived, from the log."""
-        event = await self._read(*key.position, event_id) if key.position is not None else None
+    async def _payload(self, key: DeliveryKey, delivery: Document) -> Payload:
+        """Return what is to be delivered once more: of a delivery that arrived, from the log."""
+        if "body" in delivery:
+            return Payload.kept(delivery)
+        endpoint = self._endpoints.get(key.endpoint)
+        if endpoint is None:
+            raise Problem(409, "endpoint_deleted", "The endpoint was deleted; nothing can be delivered to it.")
+        event = await self._read(*key.position, delivery["event_id"]) if key.position is not None else None
         if event is None:
             detail = "The log no longer has this event, so it cannot be delivered again; publish it anew."
             raise Problem(410, "payload_gone", detail)
-        return body_of(event)
+        return Payloads(event).of(endpoint.subscription)
 
     async def _read(self, partition: int, offset: int, event_id: str) -> Event | None:
         received = await self._log.read_one(EVENTS_TOPIC, partition, offset)

@@ -11,11 +11,13 @@ import orjson
 from edurelay.events.envelope import Event
 
 
-def body_of(event: Event) -> bytes:
-    """Return the bytes that are signed and sent."""
-    return b'{"id":%b,"event":%b,"timestamp":%b,"data":%b}' % (
+def body_of(event: Event, *, with_subject: bool = False) -> bytes:
+    """Return the bytes that are signed and sent; `with_subject`: the event's subject as well, where it has one."""
+    subject = b',"subject":%b' % orjson.dumps(event.subject) if with_subject and event.subject is not None else b""
+    return b'{"id":%b,"event":%b,"timestamp":%b%b,"data":%b}' % (
         orjson.dumps(event.id),
         orjson.dumps(event.type),
         orjson.dumps(event.time),
+        subject,
         event.data,
     )

@@ -17,7 +17,7 @@ from edurelay_webhook_dispatcher.backlog import Backlog
 from edurelay_webhook_dispatcher.index import EventIndex
 
 #: `_id` (see `keys.DeliveryKey.stored`), endpoint, event_id, type, status, attempts, updated; and only while it is
-#: open: due_at (pending only), body, reason, traceparent, forgiven.
+#: open: due_at (pending only), body, reason, traceparent, forgiven, ids (a connection, until the body has its ids).
 DELIVERIES: Final = CollectionSpec("deliveries")
 
 #: The open ones of them: see `backlog`.

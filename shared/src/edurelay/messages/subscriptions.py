@@ -15,12 +15,22 @@ class SignatureProfile(StrEnum):
     HUB256 = "hub256"
 
 
+class PayloadMode(StrEnum):
+    """How much of an event's data is sent: all that the endpoint may see, or the ids in it."""
+
+    FULL = "full"
+    THIN = "thin"
+
+
 class Subscription(InternalMessage):
     """An endpoint as the dispatcher needs it.
 
     `secrets` are sealed with `sealing_context(tenant, id)`; the current one comes first, an older one follows
     while a rotation overlaps, with the moment (Unix seconds) at which it stops signing in `secret_expiries`
     (0: never). `retry_schedule` is in seconds between attempts, None for the service's own.
+
+    An event of the wanted types is sent where `condition` (`edurelay.conditions`) holds; of its data, what the paths in
+    `fields` take (`edurelay.events.projection`), None for all; with the ids of the connection `ids`, None for ours.
     """
 
     id: str
@@ -35,6 +45,10 @@ class Subscription(InternalMessage):
     max_in_flight: int = 10
     rate_per_second: float | None = None
     retry_schedule: list[float] | None = None
+    condition: str | None = None
+    fields: list[str] | None = None
+    payload: PayloadMode = PayloadMode.FULL
+    ids: str | None = None
     version: int
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from edurelay.web.operation import Answer, Call, operation
 from edurelay.web.paging import PageQuery
 from edurelay_gateway.deliveries.models import Delivery, Ledger, Redelivered, ReplayAccepted, ReplayRequest, TestEvent
+from edurelay_gateway.endpoints.choosing import ConditionFailures, Conditions, ConditionTrial, ConditionTried
 from edurelay_gateway.endpoints.models import (
     EndpointChange,
+    EndpointChanged,
     EndpointCreate,
     EndpointCreated,
     EndpointGone,
@@ -25,9 +27,10 @@ ONE = "/v1/endpoints/{endpoint_id}"
 class EndpointApi:
     """A tenant's webhook endpoints."""
 
-    def __init__(self, endpoints: Endpoints, traffic: EndpointTraffic) -> None:
+    def __init__(self, endpoints: Endpoints, traffic: EndpointTraffic, conditions: Conditions) -> None:
         self._endpoints = endpoints
         self._traffic = traffic
+        self._conditions = conditions
 
     @operation(
         "POST",
@@ -40,8 +43,8 @@ class EndpointApi:
     )
     async def create_endpoint(self, call: Call[EndpointCreate, None]) -> Answer:
         """The secret is in the answer; its deliveries are signed with it."""
-        endpoint, secret = await self._endpoints.create(call.tenant, call.body)
-        created = EndpointCreated(**endpoint.view().model_dump(), secret=secret)
+        endpoint, secret, matched = await self._endpoints.create(call.tenant, call.body)
+        created = EndpointCreated(**endpoint.view().model_dump(), secret=secret, example_matched=matched)
         return Answer(201, created, {"Location": f"/v1/endpoints/{endpoint.id}"})
 
     @operation(
@@ -66,12 +69,25 @@ class EndpointApi:
         return Answer(body=(await self._endpoints.get(call.tenant, call.path["endpoint_id"])).view())
 
     @operation(
-        "PATCH", ONE, summary="Change an endpoint", tag="endpoints", body=EndpointChange, answers={200: EndpointView}
+        "PATCH", ONE, summary="Change an endpoint", tag="endpoints", body=EndpointChange, answers={200: EndpointChanged}
     )
     async def change_endpoint(self, call: Call[EndpointChange, None]) -> Answer:
         """What is left out stays. In force within a second."""
-        changed = await self._endpoints.change(call.tenant, call.path["endpoint_id"], call.body)
-        return Answer(body=changed.view())
+        endpoint, matched = await self._endpoints.change(call.tenant, call.path["endpoint_id"], call.body)
+        return Answer(body=EndpointChanged(**endpoint.view().model_dump(), example_matched=matched))
+
+    @operation(
+        "POST",
+        "/v1/endpoints/try-condition",
+        summary="Try a condition",
+        tag="endpoints",
+        body=ConditionTrial,
+        answers={200: ConditionTried},
+        idempotent=True,
+    )
+    async def try_condition(self, call: Call[ConditionTrial, None]) -> Answer:
+        """On an event that is made up; nothing is kept."""
+        return Answer(body=await self._conditions.try_out(call.body.condition, call.body.example))
 
     @operation("DELETE", ONE, summary="Delete an endpoint", tag="endpoints", answers={204: None})
     async def delete_endpoint(self, call: Call[None, None]) -> Answer:
@@ -175,4 +191,18 @@ class InternalEndpointApi:
     async def disable_gone(self, call: Call[EndpointGone, None]) -> Answer:
         """Its receiver answered 410."""
         await self._endpoints.disable_gone(call.path["tenant_id"], call.path["endpoint_id"], call.body)
+        return Answer(204)
+
+    @operation(
+        "POST",
+        "/internal/tenants/{tenant_id}/endpoints/{endpoint_id}/condition-failures",
+        summary="Take note that an endpoint's condition fails",
+        tag="internal",
+        auth="internal",
+        body=ConditionFailures,
+        answers={204: None},
+    )
+    async def note_condition_failures(self, call: Call[ConditionFailures, None]) -> Answer:
+        """It is shown with the endpoint."""
+        await self._endpoints.note_failures(call.path["tenant_id"], call.path["endpoint_id"], call.body)
         return Answer(204)

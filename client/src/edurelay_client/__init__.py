@@ -17,7 +17,7 @@ from edurelay_client.errors import (
     Unavailable,
     UnderWay,
 )
-from edurelay_client.models import NewEvent
+from edurelay_client.models import Example, NewEvent
 from edurelay_client.retries import RetryPolicy
 from edurelay_client.verification import InvalidSignature, Profile, verify
 
@@ -27,6 +27,7 @@ __all__ = [
     "Client",
     "Conflict",
     "EdurelayError",
+    "Example",
     "InvalidRequest",
     "InvalidSignature",
     "KeyReused",

@@ -76,9 +76,36 @@ class Event(EventSummary):
     deliveries: list[EventDelivery] = []
 
 
+class Example(BaseModel):
+    """An event to try a condition on. Without a `time` it happens now."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str
+    data: dict[str, Any]
+    subject: str | None = None
+    time: str | None = None
+
+
+class ConditionTried(Model):
+    """Whether a condition holds for an example; None where it fails, for the reason in `error`."""
+
+    matched: bool | None
+    error: str | None = None
+
+
+class ConditionFailure(Model):
+    """How often an endpoint's condition failed, and when, why and for which event it did so last."""
+
+    count: int
+    at: str
+    reason: str
+    event_id: str
+
+
 class Endpoint(Model):
     """Where events are delivered to. `in_force` is False while its last change is still on its way; of `auth` there is
-    what may be shown."""
+    what may be shown; `example_matched` is the answer to a `condition_example`."""
 
     id: str
     url: str
@@ -95,6 +122,12 @@ class Endpoint(Model):
     rate_per_second: float | None
     max_in_flight: int
     retry_schedule: list[float] | None
+    condition: str | None = None
+    condition_failure: ConditionFailure | None = None
+    fields: list[str] | None = None
+    payload: str = "full"
+    ids: str | None = None
+    example_matched: bool | None = None
     version: int
     in_force: bool
     created_at: str

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
+from edurelay.conditions.evaluator import Evaluator
 from edurelay.egress.client import EgressClient
 from edurelay.egress.guard import AddressGuard
 from edurelay.events.envelope import Event, now
@@ -25,8 +26,11 @@ from edurelay.security.signatures import new_secret
 from edurelay.web.internal import InternalClient
 from edurelay_sandbox.receiver import Receiver, answer
 from edurelay_webhook_dispatcher import store
+from edurelay_webhook_dispatcher.choice import Choice
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoints import Endpoints
+from edurelay_webhook_dispatcher.external_ids import ExternalIds
+from edurelay_webhook_dispatcher.failures import ConditionFailures
 from edurelay_webhook_dispatcher.health import Health
 from edurelay_webhook_dispatcher.intake import Intake
 from edurelay_webhook_dispatcher.notices import Notices
@@ -34,6 +38,7 @@ from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.repository import Repository
 from edurelay_webhook_dispatcher.retrier import Retrier
 from edurelay_webhook_dispatcher.sender import Sender
+from edurelay_webhook_dispatcher.translator import Translator
 
 TENANT, ENDPOINT = "north", "endpoint"
 SEALER = Sealer.from_keys("k1:" + b64encode(bytes(32)).decode())
@@ -129,8 +134,10 @@ async def dispatcher(
         )
         courier = Courier(sender, recorder, health, schedule=terms.schedule, lease=terms.lease, gone=notices.gone)
         endpoints.closed = courier.forget
-        retrier = Retrier(kept, endpoints, courier, recorder)
-        intake = Intake(endpoints, courier, recorder, DeadLetters(producer), kept)
+        translator = Translator(ExternalIds(told), endpoints, courier, recorder)  # Nobody wants other ids here.
+        retrier = Retrier(kept, endpoints, courier, recorder, translator)
+        choice = Choice(Evaluator(), ConditionFailures(told))
+        intake = Intake(endpoints, choice, translator, recorder, DeadLetters(producer), kept)
         unread = log.messages[log.committed :]
 
         async def read() -> None:

@@ -4,31 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pytest
-
-from edurelay.events.patterns import matches
 from edurelay_webhook_dispatcher.matching import Subscribers
-
-
-@pytest.mark.parametrize(
-    ("pattern", "event_type", "taken"),
-    [
-        ("student.created", "student.created", True),
-        ("student.created", "student.updated", False),
-        ("student.created", "student.created.twice", False),
-        ("student.*", "student.created", True),
-        ("student.*", "student.plan.changed", True),
-        ("student.*", "student", False),
-        ("student.*", "students.created", False),
-        ("*", "anything", True),
-        ("*", "any.thing.at.all", True),
-        ("*.created", "course.created", True),
-        ("*.created", "course.plan.created", False),
-        ("application.*.changed", "application.stage.changed", True),
-    ],
-)
-def test_a_star_takes_one_part_and_at_the_end_one_or_more(pattern: str, event_type: str, taken: bool) -> None:
-    assert matches(pattern, event_type) is taken
 
 
 @dataclass(frozen=True)

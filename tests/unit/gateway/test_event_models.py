@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from edurelay_gateway.events.models import PublishedEvent, moment
+from edurelay_gateway.events.models import PublishedEvent
+from edurelay_gateway.moments import moment
 
 _adapter = TypeAdapter(PublishedEvent)
 

@@ -5,8 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from types import EllipsisType
+from typing import Any
 
-from edurelay_client.models import Delivery, Endpoint, Ledger, NewEndpoint, Page, PublicKey, Secrets, StreamedEvent
+from edurelay_client.models import (
+    ConditionTried,
+    Delivery,
+    Endpoint,
+    Example,
+    Ledger,
+    NewEndpoint,
+    Page,
+    PublicKey,
+    Secrets,
+    StreamedEvent,
+)
 from edurelay_client.resources.base import Resource, at, given
 
 #: How long one call waits for something to come, in seconds.
@@ -31,6 +43,11 @@ class Endpoints(Resource):
         rate_per_second: float | EllipsisType | None = ...,
         max_in_flight: int | EllipsisType = ...,
         retry_schedule: Sequence[float] | EllipsisType | None = ...,
+        condition: str | EllipsisType | None = ...,
+        condition_example: Example | EllipsisType = ...,
+        fields: Sequence[str] | EllipsisType | None = ...,
+        payload: str | EllipsisType = ...,
+        ids: str | EllipsisType | None = ...,
         idempotency_key: str | None = None,
     ) -> NewEndpoint:
         """Make an endpoint; the answer holds its signing secret."""
@@ -47,6 +64,11 @@ class Endpoints(Resource):
             rate_per_second=rate_per_second,
             max_in_flight=max_in_flight,
             retry_schedule=retry_schedule,
+            condition=condition,
+            condition_example=_dumped(condition_example),
+            fields=fields,
+            payload=payload,
+            ids=ids,
         )
         return await self._post(at("endpoints"), NewEndpoint, body, idempotency_key=idempotency_key)
 
@@ -78,6 +100,11 @@ class Endpoints(Resource):
         rate_per_second: float | EllipsisType | None = ...,
         max_in_flight: int | EllipsisType = ...,
         retry_schedule: Sequence[float] | EllipsisType | None = ...,
+        condition: str | EllipsisType | None = ...,
+        condition_example: Example | EllipsisType = ...,
+        fields: Sequence[str] | EllipsisType | None = ...,
+        payload: str | EllipsisType = ...,
+        ids: str | EllipsisType | None = ...,
     ) -> Endpoint:
         """Change what is given."""
         body = given(
@@ -93,8 +120,18 @@ class Endpoints(Resource):
             rate_per_second=rate_per_second,
             max_in_flight=max_in_flight,
             retry_schedule=retry_schedule,
+            condition=condition,
+            condition_example=_dumped(condition_example),
+            fields=fields,
+            payload=payload,
+            ids=ids,
         )
         return await self._patch(at("endpoints", endpoint_id), Endpoint, body)
+
+    async def try_condition(self, condition: str, example: Example) -> ConditionTried:
+        """Tell whether a condition would hold for an event; nothing is kept."""
+        body = {"condition": condition, "example": _dumped(example)}
+        return await self._post(at("endpoints", "try-condition"), ConditionTried, body)
 
     async def delete(self, endpoint_id: str) -> None:
         """Delete an endpoint."""
@@ -155,3 +192,7 @@ class Endpoints(Resource):
     async def ledger(self, endpoint_id: str) -> Ledger:
         """Return how many deliveries stand where."""
         return await self._get(at("endpoints", endpoint_id, "ledger"), Ledger)
+
+
+def _dumped(example: Example | EllipsisType) -> dict[str, Any] | EllipsisType:
+    return example.model_dump(exclude_none=True) if isinstance(example, Example) else example

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import orjson
 
+from edurelay.conditions.evaluator import Evaluator
 from edurelay.egress.guard import AddressGuard
 from edurelay.events import topics
 from edurelay.events.envelope import Message
@@ -39,6 +40,7 @@ from edurelay_gateway.deliveries.api import DeliveryApi
 from edurelay_gateway.endpoints import announcement as endpoint_messages
 from edurelay_gateway.endpoints.api import EndpointApi, InternalEndpointApi
 from edurelay_gateway.endpoints.authentication import EndpointAuth
+from edurelay_gateway.endpoints.choosing import Conditions
 from edurelay_gateway.endpoints.keys import KeyApi, PublishedKeys
 from edurelay_gateway.endpoints.secrets import EndpointKeys
 from edurelay_gateway.endpoints.service import Endpoints
@@ -136,12 +138,15 @@ async def build(settings: GatewaySettings, lifetime: Lifetime) -> None:
     waiters = RunWaiters(lifetime.stopping)
     runs = Runs(run_store, connection_store, connections_out, projection, waiters, mapping, runner)
     guard = AddressGuard(settings.egress_allow)
+    conditions = Conditions(await lifetime.enter("evaluator of conditions", Evaluator()))
     endpoints = Endpoints(
         endpoint_store,
         endpoints_out,
         EndpointKeys(sealer),
         EndpointAuth(sealer, guard, require_https=settings.require_https),
         guard,
+        connection_store,
+        conditions,
         limit=settings.endpoint_limit,
         require_https=settings.require_https,
     )
@@ -173,7 +178,7 @@ async def build(settings: GatewaySettings, lifetime: Lifetime) -> None:
     application = build_application(
         [
             EventApi(Publisher(producer, admission), dispatcher),
-            EndpointApi(endpoints, EndpointTraffic(endpoints, dispatcher)),
+            EndpointApi(endpoints, EndpointTraffic(endpoints, dispatcher), conditions),
             KeyApi(PublishedKeys(endpoint_store)),
             DeliveryApi(dispatcher),
             ConnectionApi(connections),

@@ -81,6 +81,21 @@ class InvalidSignature(Refusal):
     code = "invalid_signature"
 
 
+class UnknownConnection(Refusal):
+    """A connection is named that the tenant does not have."""
+
+    code = "unknown_connection"
+
+    def __init__(self, field: str) -> None:
+        super().__init__("There is no such connection; `GET /v1/connections` lists them.", field=field)
+
+
+class ExampleFailed(Refusal):
+    """A condition cannot be tried on the example that came with it."""
+
+    code = "example_failed"
+
+
 class ConnectionInactive(Refusal):
     """The connection was set INACTIVE."""
 

@@ -28,6 +28,8 @@ STATUS: dict[type[Refusal], int] = {
     errors.UnknownStream: 422,
     errors.InvalidConnection: 422,
     errors.InvalidWebhook: 422,
+    errors.UnknownConnection: 422,
+    errors.ExampleFailed: 422,
     errors.UrlNotAllowed: 422,
     errors.AuthNotAllowed: 422,
     errors.UnsupportedByProvider: 422,

@@ -17,6 +17,9 @@ from edurelay_mapping.lookup import find_by_keys
 _MAPPINGS: Mapping[str, Any] = {"version": {"$gte": NO_ENTITY}}
 _ENTITIES: Mapping[str, Any] = {"version": {"$gt": NO_ENTITY}}
 
+#: Both ids of a document, and where it stands if this is but the reservation of an id.
+_NAMES = {"internal_id": 1, "external_id": 1, "home": 1}
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -65,6 +68,19 @@ class Repository:
         """Return the entity with an inside id. Where several connections share the id, it is what came last."""
         found = [document for document in await self._find(wanted) if document["version"] > NO_ENTITY]
         return max(found, key=lambda document: str(document["changed_at"]), default=None)
+
+    async def external_ids(self, connection_id: str, wanted: Sequence[tuple[str, str]]) -> list[str | None]:
+        """Return what a connection's provider calls what has these inside ids, each of a kind of entity; None for what
+        it does not have."""
+        keys = [document_key(self._tenant, connection_id, kind, inside_id) for kind, inside_id in wanted]
+        found = await find_by_keys(self._entities, keys, _NAMES)
+        homes = {key: document["home"] for key, document in found.items() if "home" in document}
+        found |= await find_by_keys(self._entities, list(homes.values()), _NAMES)
+        documents = [found.get(homes.get(key, key), {}) for key in keys]
+        return [
+            document.get("external_id") if document.get("internal_id") == inside_id else None
+            for document, (_, inside_id) in zip(documents, wanted, strict=True)
+        ]
 
     async def outcome_sums(self, run_id: str) -> dict[str, Document]:
         """Return, for each stream of a run, the sums over all batches with an outcome."""

@@ -18,11 +18,12 @@ from edurelay.web.operation import Answer, Call, operation
 from edurelay.web.paging import PageQuery, decode_cursor, encode_cursor
 from edurelay.web.problems import Problem
 from edurelay_webhook_dispatcher import views
-from edurelay_webhook_dispatcher.body import body_of, kept_format
+from edurelay_webhook_dispatcher.body import kept_format
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey
+from edurelay_webhook_dispatcher.payload import Payload, Payloads
 from edurelay_webhook_dispatcher.probes import TEST_EVENT, trial_delivery
 from edurelay_webhook_dispatcher.replays import Replays
 from edurelay_webhook_dispatcher.repository import Repository
@@ -197,12 +198,12 @@ class Api:
         answers={202: views.DeliveryView},
     )
     async def redeliver(self, call: Call[None, None]) -> Answer:
-        """The same id and bytes, with a whole schedule before it."""
+        """Under the same id, with a whole schedule before it. One that is open keeps its bytes; one that arrived has
+        what the endpoint may see now."""
         delivery = await self._delivery(call.path)
         key = DeliveryKey.from_stored(delivery["_id"])
-        body = delivery.get("body") or await self._body(key, delivery)
         repository = self._repository(call.path)
-        await repository.redeliver(delivery, body)
+        await repository.redeliver(delivery, await self._payload(key, delivery))
         self._retrier.wake()
         again = await repository.delivery(key)
         return Answer(202, views.DeliveryView.of(again or delivery))
@@ -282,7 +283,6 @@ class Api:
             _milliseconds(asked.until),
             asked.event_types,
             endpoint.event_types,
-            endpoint.body_format,
         )
         return Answer(202, views.ReplayAsked(replay_id=replay_id))
 
@@ -335,17 +335,22 @@ class Api:
         not be written yet."""
         delivery = delivery or {"event_id": ticket.event_id, "body_format": endpoint.body_format.value}
         try:
-            return orjson.loads(delivery.get("body") or await self._body(ticket.key, delivery))
+            return orjson.loads((await self._payload(ticket.key, delivery)).body)
         except Problem:
             return None
 
-    async def _body(self, key: DeliveryKey, delivery: Document) -> bytes:
-        """Return the bytes of a delivery that arrived, from the log."""
+    async def _payload(self, key: DeliveryKey, delivery: Document) -> Payload:
+        """Return what is to be delivered once more: of a delivery that arrived, from the log."""
+        if "body" in delivery:
+            return Payload.kept(delivery)
+        endpoint = self._endpoints.get(key.endpoint)
+        if endpoint is None:
+            raise Problem(409, "endpoint_deleted", "The endpoint was deleted; nothing can be delivered to it.")
         event = await self._read(*key.position, delivery["event_id"]) if key.position is not None else None
         if event is None:
             detail = "The log no longer has this event, so it cannot be delivered again; publish it anew."
             raise Problem(410, "payload_gone", detail)
-        return body_of(event, kept_format(delivery))
+        return Payloads(event).of(endpoint.subscription, kept_format(delivery))
 
     async def _read(self, partition: int, offset: int, event_id: str) -> Event | None:
         received = await self._log.read_one(EVENTS_TOPIC, partition, offset)

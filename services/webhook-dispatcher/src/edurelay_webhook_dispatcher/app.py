@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from edurelay.conditions.evaluator import Evaluator
 from edurelay.egress.client import EgressClient
 from edurelay.egress.guard import AddressGuard
 from edurelay.events import topics
@@ -29,8 +30,11 @@ from edurelay.web.server import serve
 from edurelay_webhook_dispatcher import store
 from edurelay_webhook_dispatcher.api import Api
 from edurelay_webhook_dispatcher.audit import Audit
+from edurelay_webhook_dispatcher.choice import Choice
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoints import Endpoints
+from edurelay_webhook_dispatcher.external_ids import ExternalIds
+from edurelay_webhook_dispatcher.failures import ConditionFailures
 from edurelay_webhook_dispatcher.health import Health
 from edurelay_webhook_dispatcher.intake import Intake
 from edurelay_webhook_dispatcher.lanes import CLAIM_SECONDS
@@ -41,12 +45,15 @@ from edurelay_webhook_dispatcher.replays import Replays
 from edurelay_webhook_dispatcher.retrier import Retrier
 from edurelay_webhook_dispatcher.sender import Sender
 from edurelay_webhook_dispatcher.settings import DispatcherSettings
+from edurelay_webhook_dispatcher.translator import Translator
 
 NAME = "webhook-dispatcher"
 #: How many events of a partition may be under way or wait in memory, and how many are taken at a time: a partition that
 #: has no room for as many again is paused, and then misses the fetch that is under way.
 MAX_UNFINISHED = 400
 AT_A_TIME = 100
+#: How long the mapping service may take for some ids, in seconds: their deliveries wait in memory for so long.
+MAPPING_SECONDS = 2.0
 
 
 def _unavailable(_error: Exception) -> Problem:
@@ -74,6 +81,7 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     )
     sender = Sender(await lifetime.enter("the HTTP client", client), seconds=settings.attempt_seconds)
     gateway = InternalClient("gateway", settings.gateway_url, settings.internal_token)
+    mapping = InternalClient("mapping", settings.mapping_url, settings.internal_token, timeout=MAPPING_SECONDS)
 
     endpoints = Endpoints(sealer)
     table = CompactedTable(settings.kafka, topics.SUBSCRIPTIONS, Subscription.decode, on_change=endpoints.on_change)
@@ -81,6 +89,11 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     lifetime.spawn("the table of subscriptions", table.run())
     notices = Notices(await lifetime.enter("the gateway's client", gateway), endpoints)
     lifetime.spawn("notices to the gateway", notices.run())
+    failures = ConditionFailures(gateway)
+    lifetime.spawn("word of failing conditions", failures.run())
+    choice = Choice(await lifetime.enter("the evaluator of conditions", Evaluator()), failures)
+    # A replay may have much to ask, for which new events do not wait.
+    replayed = Choice(await lifetime.enter("the evaluator of conditions for replays", Evaluator()), failures)
 
     recorder = Recorder(kept, producer, lease=lease)
     lifetime.spawn("the recorder", recorder.run())
@@ -103,16 +116,18 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     endpoints.closed = courier.forget
     lifetime.spawn("the courier", courier.run())
     await lifetime.enter("attempts under way", _finished_at_the_end(courier, settings.drain_seconds / 2))
-    retrier = Retrier(kept, endpoints, courier, recorder)
+    external_ids = ExternalIds(await lifetime.enter("the mapping service's client", mapping))
+    translator = Translator(external_ids, endpoints, courier, recorder)
+    retrier = Retrier(kept, endpoints, courier, recorder, translator)
     lifetime.spawn("the retrier", retrier.run())
     leases = Leases(database[store.LEASES])
-    probes = Probes(kept, leases, endpoints, courier, pause=settings.probe_seconds)
+    probes = Probes(kept, leases, endpoints, courier, translator, pause=settings.probe_seconds)
     lifetime.spawn("probes", probes.run())
     lifetime.spawn("the audit", Audit(kept).run())
-    replays = Replays(database[store.REPLAYS], kept, leases, log, retrier.wake)
+    replays = Replays(database[store.REPLAYS], kept, leases, log, endpoints, replayed, wake=retrier.wake)
     lifetime.spawn("replays", replays.run())
 
-    intake = Intake(endpoints, courier, recorder, DeadLetters(producer), kept)
+    intake = Intake(endpoints, choice, translator, recorder, DeadLetters(producer), kept)
     consumer = Consumer(
         settings.kafka,
         group=NAME,

@@ -24,14 +24,17 @@ CONTENT_TYPES = {
 _CLOUDEVENT = b'{"specversion":"1.0",'
 
 
-def body_of(event: Event, body_format: BodyFormat = BodyFormat.EDURELAY) -> bytes:
-    """Return the bytes that are signed and sent."""
+def body_of(event: Event, body_format: BodyFormat = BodyFormat.EDURELAY, *, with_subject: bool = False) -> bytes:
+    """Return the bytes that are signed and sent; `with_subject`: the event's subject as well, where it has one. A
+    CloudEvent has it in any case."""
     if body_format is BodyFormat.CLOUDEVENTS:
         return _cloudevent(event)
-    return b'{"id":%b,"event":%b,"timestamp":%b,"data":%b}' % (
+    subject = b',"subject":%b' % orjson.dumps(event.subject) if with_subject and event.subject is not None else b""
+    return b'{"id":%b,"event":%b,"timestamp":%b%b,"data":%b}' % (
         orjson.dumps(event.id),
         orjson.dumps(event.type),
         orjson.dumps(event.time),
+        subject,
         event.data,
     )
 

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from edurelay.events.envelope import Event, MalformedEvent
 from edurelay.kafka.dead_letters import DeadLetters
 from edurelay.kafka.handler import Assignment, Batch, Received
-from edurelay_webhook_dispatcher.body import body_of
-from edurelay_webhook_dispatcher.courier import Courier
+from edurelay_webhook_dispatcher.choice import Choice
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey, event_origin
+from edurelay_webhook_dispatcher.payload import Payloads
 from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.store import Store
+from edurelay_webhook_dispatcher.translator import Translator
 from edurelay_webhook_dispatcher.work import Countdown, Work
 
 
@@ -49,13 +50,15 @@ class Intake:
     def __init__(
         self,
         endpoints: Endpoints,
-        courier: Courier,
+        choice: Choice,
+        translator: Translator,
         recorder: Recorder,
         dead_letters: DeadLetters,
         store: Store,
     ) -> None:
         self._endpoints = endpoints
-        self._courier = courier
+        self._choice = choice
+        self._translator = translator
         self._recorder = recorder
         self._dead_letters = dead_letters
         self._store = store
@@ -83,17 +86,18 @@ class Intake:
         present = await self._store.known([key.stored for key in keys])
         await self._store.streams.open({(each.tenant, each.id) for arrival in arrivals for each in arrival.endpoints})
         numbered = await self._store.streams.recall([key for key in keys if key.stored not in present])
+        chosen = await self._chosen(arrivals, indexed)
         begun = [
             deliver
-            for arrival in arrivals
-            for deliver in self._begin(batch, arrival, indexed, present, under_way.get(arrival.identity))
+            for arrival, endpoints in zip(arrivals, chosen, strict=True)
+            for deliver in self._begin(batch, arrival, endpoints, indexed, present, under_way.get(arrival.identity))
         ]
         for _, work in begun:
             work.ticket = numbered.get(work.key.stored) or self._store.streams.number(work.key, work.event_id)
         if any(self._store.streams.contended(work.key) for _, work in begun):
             await self._recorder.numbers_written()
         for endpoint, work in begun:
-            self._courier.carry(endpoint, work)
+            self._translator.carry(endpoint, work)
 
     async def _arrive(self, batch: Batch, received: Received) -> _Arrival | None:
         try:
@@ -109,6 +113,7 @@ class Intake:
         self,
         batch: Batch,
         arrival: _Arrival,
+        endpoints: Sequence[Endpoint],
         indexed: dict[tuple[str, str], Entry],
         present: frozenset[str],
         under_way: tuple[int, int] | None,
@@ -122,12 +127,7 @@ class Intake:
         if known is not None and known != arrival.position:
             batch.done(received.offset)
             return []
-        # An event that was matched before keeps its endpoints: who subscribed in between does not get it now.
-        keys = [
-            (endpoint, arrival.delivery_key(endpoint))
-            for endpoint in arrival.endpoints
-            if entry is None or endpoint.id in entry.to
-        ]
+        keys = [(endpoint, arrival.delivery_key(endpoint)) for endpoint in endpoints]
         missing = [(endpoint, key) for endpoint, key in keys if key.stored not in present]
         finished = Countdown(len(missing) + 1, lambda: batch.done(received.offset))
         if entry is None:
@@ -137,17 +137,30 @@ class Intake:
                 self._under_way.pop(identity, None)
                 finished()
 
-            self._recorder.matched(_entry(arrival), written)
+            self._recorder.matched(_entry(arrival, endpoints), written)
         else:
             finished()
-        now = time.monotonic()
-        bodies = {each: body_of(event, each) for each in {endpoint.body_format for endpoint, _ in missing}}
+        payloads, now = Payloads(event), time.monotonic()
+        begun = []
+        for endpoint, key in missing:
+            payload = payloads.of(endpoint.subscription)
+            work = Work(key, event.id, event.type, payload.body, now, event.traceparent, settled=finished)
+            work.ids = payload.ids
+            begun.append((endpoint, work))
+        return begun
+
+    async def _chosen(
+        self, arrivals: list[_Arrival], indexed: dict[tuple[str, str], Entry]
+    ) -> list[Sequence[Endpoint]]:
+        """Return, for each event, the endpoints that get it. One that was matched before keeps those that it had: who
+        subscribed in between does not get it now, whatever the conditions say by now."""
+        fresh = [arrival for arrival in arrivals if arrival.identity not in indexed]
+        chosen = iter(await self._choice.of([(arrival.event, arrival.endpoints) for arrival in fresh]))
         return [
-            (
-                endpoint,
-                Work(key, event.id, event.type, bodies[endpoint.body_format], now, event.traceparent, settled=finished),
-            )
-            for endpoint, key in missing
+            [endpoint for endpoint in arrival.endpoints if endpoint.id in indexed[arrival.identity].to]
+            if arrival.identity in indexed
+            else next(chosen)
+            for arrival in arrivals
         ]
 
     async def _indexed(self, arrivals: list[_Arrival]) -> dict[tuple[str, str], Entry]:
@@ -160,7 +173,7 @@ class Intake:
         return found
 
 
-def _entry(arrival: _Arrival) -> Entry:
+def _entry(arrival: _Arrival, endpoints: Sequence[Endpoint]) -> Entry:
     event = arrival.event
     return Entry(
         tenant=event.tenant,
@@ -172,5 +185,5 @@ def _entry(arrival: _Arrival) -> Entry:
         partition=arrival.received.partition,
         offset=arrival.received.offset,
         moment=arrival.received.timestamp,
-        to=tuple(endpoint.id for endpoint in arrival.endpoints),
+        to=tuple(endpoint.id for endpoint in endpoints),
     )

@@ -1,4 +1,4 @@
-"""Which endpoints get an event. Pure."""
+"""Which endpoints want events of a type. Pure."""
 
 from __future__ import annotations
 

@@ -18,10 +18,12 @@ from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.keys import DeliveryKey
+from edurelay_webhook_dispatcher.payload import Payloads
 from edurelay_webhook_dispatcher.recorder import AWAY
 from edurelay_webhook_dispatcher.replays import pending_delivery
 from edurelay_webhook_dispatcher.retrier import work_of
 from edurelay_webhook_dispatcher.store import Store
+from edurelay_webhook_dispatcher.translator import Translator
 
 TEST_EVENT = "endpoint.test"
 #: How often it is looked whether a probe is due, in seconds, unless probes are more frequent than that.
@@ -41,18 +43,28 @@ def trial_delivery(endpoint: Endpoint, event_type: str = TEST_EVENT) -> Document
         data=orjson.dumps({"endpoint_id": endpoint.id, "message": "This is a test event from Edurelay."}),
     )
     key = DeliveryKey(endpoint.tenant, endpoint.id, int(time.time() * 1000), f"t{secrets.token_hex(6)}")
-    return pending_delivery(key, event, endpoint.body_format)
+    return pending_delivery(key, event, Payloads(event).of(endpoint.subscription))
 
 
 class Probes:
     """Sends one delivery to each endpoint that was disabled for failing, every `pause` seconds: its oldest pending one,
     or a test event where none is left. One that arrives brings the endpoint back."""
 
-    def __init__(self, store: Store, leases: Leases, endpoints: Endpoints, courier: Courier, *, pause: float) -> None:
+    def __init__(
+        self,
+        store: Store,
+        leases: Leases,
+        endpoints: Endpoints,
+        courier: Courier,
+        translator: Translator,
+        *,
+        pause: float,
+    ) -> None:
         self._store = store
         self._leases = leases
         self._endpoints = endpoints
         self._courier = courier
+        self._translator = translator
         self._pause = pause
         self._holder = secrets.token_hex(8)
 
@@ -78,4 +90,6 @@ class Probes:
             return
         document = await self._store.deliveries.find_one({"_id": entry["_id"]})
         if document is not None and document["status"] == entry["status"]:
-            self._courier.lane(endpoint).offer(work_of(document))
+            work = work_of(document)
+            if await self._translator.translate(work):
+                self._courier.lane(endpoint).offer(work)

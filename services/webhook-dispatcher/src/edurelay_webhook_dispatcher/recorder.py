@@ -200,6 +200,8 @@ def _open_fields(entry: _Written) -> Document:
         fields["traceparent"] = entry.work.traceparent
     if entry.work.forgiven:
         fields["forgiven"] = entry.work.forgiven
+    if entry.work.ids is not None:
+        fields["ids"] = entry.work.ids
     return fields
 
 
@@ -222,7 +224,7 @@ def _document(entry: _Written) -> Document:
 def _update(name: str, entry: _Written) -> UpdateOne:
     fields = _open_fields(entry)
     fields |= {"status": entry.state.status.value, "attempts": entry.work.attempts, "updated": time.time()}
-    gone = {name: "" for name in ("body", "due_at", "reason", "traceparent", "forgiven") if name not in fields}
+    gone = {name: "" for name in ("body", "due_at", "reason", "traceparent", "forgiven", "ids") if name not in fields}
     # A delivery that arrived stays delivered, whatever a late attempt of another dispatcher says.
     return UpdateOne(
         {"_id": name, "status": {"$ne": DeliveryStatus.DELIVERED.value}},

@@ -1,4 +1,5 @@
-"""Replays: what the log holds of a stretch of time, delivered to one endpoint again, with the original bytes and ids.
+"""Replays: what the log holds of a stretch of time, delivered to one endpoint again, under the original ids, as the
+endpoint would get it now.
 
 A replay is kept until all of its deliveries are; its deliveries are named by it, so that one that was broken off
 starts again from the beginning and finds what it has already written.
@@ -17,12 +18,14 @@ from edurelay.events.topics import EVENTS as EVENTS_TOPIC
 from edurelay.kafka.handler import Received
 from edurelay.kafka.log import LogReader
 from edurelay.messages.deliveries import DeliveryStatus
-from edurelay.messages.subscriptions import BodyFormat
 from edurelay.mongo import Collection, Document
 from edurelay.mongo.leases import Leases
 from edurelay.runtime.logging import get_logger
-from edurelay_webhook_dispatcher.body import body_of, format_fields, kept_format
+from edurelay_webhook_dispatcher.body import format_fields
+from edurelay_webhook_dispatcher.choice import Choice
+from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.keys import DeliveryKey, replay_origin
+from edurelay_webhook_dispatcher.payload import Payload, Payloads
 from edurelay_webhook_dispatcher.recorder import AWAY
 from edurelay_webhook_dispatcher.store import Store
 
@@ -36,12 +39,22 @@ class Replays:
     """The replays that were asked for. `wake` is called when deliveries became due."""
 
     def __init__(
-        self, replays: Collection, store: Store, leases: Leases, log: LogReader, wake: Callable[[], None]
+        self,
+        replays: Collection,
+        store: Store,
+        leases: Leases,
+        log: LogReader,
+        endpoints: Endpoints,
+        choice: Choice,
+        *,
+        wake: Callable[[], None],
     ) -> None:
         self._replays = replays
         self._store = store
         self._leases = leases
         self._log_reader = log
+        self._endpoints = endpoints
+        self._choice = choice
         self._wake_retrier = wake
         self._asked = asyncio.Event()
         self._holder = secrets.token_hex(8)
@@ -54,7 +67,6 @@ class Replays:
         until: int,
         event_types: Sequence[str],
         patterns: Sequence[str],
-        body_format: BodyFormat,
     ) -> str:
         """Keep a replay of what the log took from `since` to `until` (Unix milliseconds) and `patterns` match,
         narrowed to `event_types` where there are any; return its id."""
@@ -68,7 +80,6 @@ class Replays:
                 "until": until,
                 "event_types": list(event_types),
                 "patterns": list(patterns),
-                "body_format": body_format.value,
                 "open": True,
             }
         )
@@ -96,7 +107,7 @@ class Replays:
             return
         try:
             async for stretch in self._log_reader.read_between(EVENTS_TOPIC, replay["since"], replay["until"]):
-                documents = [found for received in stretch if (found := _delivery(replay, received)) is not None]
+                documents = await self._deliveries(replay, stretch)
                 await self._store.add_pending(documents)
                 if documents:
                     self._wake_retrier()
@@ -106,8 +117,24 @@ class Replays:
         finally:
             await self._leases.release(lease)
 
+    async def _deliveries(self, replay: Document, stretch: Sequence[Received]) -> list[Document]:
+        """Return the deliveries of what the endpoint gets of a stretch; none where it was deleted."""
+        endpoint = self._endpoints.get(replay["endpoint"])
+        found = [(received, event) for received in stretch if (event := _event(replay, received)) is not None]
+        if endpoint is None:
+            return []
+        chosen = await self._choice.of([(event, (endpoint,)) for _, event in found])
+        documents = []
+        for (received, event), wanted_by in zip(found, chosen, strict=True):
+            if wanted_by:
+                origin = replay_origin(replay["_id"], received.partition, received.offset)
+                key = DeliveryKey(event.tenant, endpoint.id, received.timestamp, origin)
+                documents.append(pending_delivery(key, event, Payloads(event).of(endpoint.subscription)))
+        return documents
 
-def _delivery(replay: Document, received: Received) -> Document | None:
+
+def _event(replay: Document, received: Received) -> Event | None:
+    """Return the event, if it is one and of those that are to be replayed."""
     try:
         event = Event.from_message(received.headers, received.value)
     except MalformedEvent:
@@ -116,15 +143,12 @@ def _delivery(replay: Document, received: Received) -> Document | None:
         return None
     if replay["event_types"] and not any(matches(each, event.type) for each in replay["event_types"]):
         return None
-    origin = replay_origin(replay["_id"], received.partition, received.offset)
-    key = DeliveryKey(event.tenant, replay["endpoint"], received.timestamp, origin)
-    return pending_delivery(key, event, kept_format(replay))
+    return event
 
 
-def pending_delivery(key: DeliveryKey, event: Event, body_format: BodyFormat) -> Document:
+def pending_delivery(key: DeliveryKey, event: Event, payload: Payload) -> Document:
     """Return the document of a delivery that is due now and was never attempted."""
-    body = body_of(event, body_format)
-    return {
+    document = {
         "_id": key.stored,
         "endpoint": key.endpoint,
         "event_id": event.id,
@@ -132,7 +156,8 @@ def pending_delivery(key: DeliveryKey, event: Event, body_format: BodyFormat) ->
         "status": DeliveryStatus.PENDING.value,
         "attempts": [],
         "updated": time.time(),
-        "body": body,
-        **format_fields(body),
+        "body": payload.body,
+        **format_fields(payload.body),
         "due_at": time.time(),
     }
+    return document if payload.ids is None else {**document, "ids": payload.ids}

@@ -9,6 +9,7 @@ from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import DESCENDING, Document, UpdateOne
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey
+from edurelay_webhook_dispatcher.payload import Payload
 from edurelay_webhook_dispatcher.store import Store
 
 #: The character behind "/" and, in practice, behind every character of a key: ends a range of keys.
@@ -97,15 +98,15 @@ class Repository:
             counted[group["_id"]] = group["count"]
         return {"matched": sum(counted.values()), **counted}
 
-    async def redeliver(self, delivery: Document, body: bytes) -> None:
+    async def redeliver(self, delivery: Document, payload: Payload) -> None:
         """Make a delivery due now, with its whole schedule before it."""
-        await self._redeliver({delivery["_id"]: _redelivery(delivery, body)})
+        await self._redeliver({delivery["_id"]: _redelivery(delivery, payload)})
 
     async def redeliver_dead_letters(self, endpoint: str) -> int:
         """Make every dead letter of an endpoint due now; return how many there were."""
         status, count = DeliveryStatus.DEAD_LETTERED.value, 0
         while found := await self.deliveries(endpoint=endpoint, status=status, before=None, limit=BATCH):
-            count += await self._redeliver({each["_id"]: _redelivery(each, each["body"]) for each in found})
+            count += await self._redeliver({each["_id"]: _redelivery(each, Payload.kept(each)) for each in found})
         return count
 
     async def _redeliver(self, changes: Mapping[str, UpdateOne]) -> int:
@@ -122,12 +123,17 @@ def _below(prefix: str, before: str | None = None) -> Document:
     return {"$gt": f"{prefix}/", "$lt": min(before, end) if before else end}
 
 
-def _redelivery(delivery: Document, body: bytes) -> UpdateOne:
+def _redelivery(delivery: Document, payload: Payload) -> UpdateOne:
     fields = {
         "status": DeliveryStatus.PENDING.value,
-        "body": body,
+        "body": payload.body,
         "due_at": time.time(),
         "updated": time.time(),
         "forgiven": len(delivery["attempts"]),
     }
-    return UpdateOne({"_id": delivery["_id"]}, {"$set": fields, "$unset": {"reason": ""}})
+    gone = {"reason": ""}
+    if payload.ids is not None:
+        fields["ids"] = payload.ids
+    else:
+        gone["ids"] = ""
+    return UpdateOne({"_id": delivery["_id"]}, {"$set": fields, "$unset": gone})

@@ -22,6 +22,7 @@ from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.store import Store
 from edurelay_webhook_dispatcher.streams import Ticket
+from edurelay_webhook_dispatcher.translator import Translator
 from edurelay_webhook_dispatcher.work import State, Work
 
 #: How many due deliveries are looked at together, and how often, in seconds, where nothing calls for it earlier.
@@ -37,8 +38,11 @@ _log = get_logger(__name__)
 class Retrier:
     """Brings due deliveries to their lanes, as many as these have room for."""
 
-    def __init__(self, store: Store, endpoints: Endpoints, courier: Courier, recorder: Recorder) -> None:
+    def __init__(
+        self, store: Store, endpoints: Endpoints, courier: Courier, recorder: Recorder, translator: Translator
+    ) -> None:
         self._store = store
+        self._translator = translator
         self._endpoints = endpoints
         self._courier = courier
         self._recorder = recorder
@@ -138,7 +142,7 @@ class Retrier:
         elif self._had_its_attempt(entry):
             self._courier.share_failure(endpoint, work_of(document))
         else:
-            self._courier.carry(endpoint, work_of(document))
+            self._translator.carry(endpoint, work_of(document))
 
     def _choose(self, due: list[Document]) -> list[Document]:
         """Return those of the due deliveries whose lanes have room for them, and those that have no endpoint left."""
@@ -190,6 +194,7 @@ def work_of(document: dict[str, Any]) -> Work:
         traceparent=document.get("traceparent"),
         attempts=list(document["attempts"]),
         forgiven=document.get("forgiven", 0),
+        ids=document.get("ids"),
         recorded=True,
         claimed=True,
         ticket=Ticket(key, document["event_id"], document["sequence"]) if "sequence" in document else None,

@@ -13,10 +13,13 @@ DEFAULT_SCHEDULE = "0,5,300,1800,7200,18000,36000,50400,72000,86400"
 class DispatcherSettings(ServiceSettings):
     """`retry_schedule` is a comma list of seconds, one entry an attempt; `attempt_seconds` bounds a whole attempt,
     `connect_seconds` its beginning; `require_https` refuses plain HTTP except to hosts that `egress_allow` lists.
-    An endpoint that has only failed for `disable_after_seconds` is disabled, and tried every `probe_seconds`."""
+    `gateway_url` is told of endpoints that are gone or whose conditions fail, `mapping_url` asked for the ids of other
+    systems. An endpoint that has only failed for `disable_after_seconds` is disabled, and
+    tried every `probe_seconds`."""
 
     mongo_database: str = "edurelay_webhook_dispatcher"
     gateway_url: str = ""
+    mapping_url: str = ""
     retry_schedule: str = DEFAULT_SCHEDULE
     attempt_seconds: float = 15.0
     connect_seconds: float = 5.0

@@ -19,7 +19,8 @@ from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.streams import Streams
 
 #: `_id` (see `keys.DeliveryKey.stored`), endpoint, event_id, type, sequence, status, attempts, updated; and only while
-#: it is open: due_at (pending only), body, reason, traceparent, forgiven.
+#: it is open: due_at (pending only), body, reason, traceparent, forgiven, ids (a connection, until the body has its
+#: ids).
 DELIVERIES: Final = CollectionSpec("deliveries")
 
 #: The open ones of them: see `backlog`.

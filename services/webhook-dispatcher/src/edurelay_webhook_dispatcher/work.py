@@ -16,10 +16,10 @@ class Work:
     """A delivery that has to be attempted.
 
     `attempts` are those made before, as they are stored, of which `forgiven` count no more since the delivery was
-    redelivered. `recorded` is True where the store knows the delivery, or is about to; `claimed` where it was leased
-    from the store; `ticket` has its number in the endpoint's stream. `settled` is called, once, when the store knows
-    how it stands, so that the log may forget it. `since` is the monotonic moment from which it waits, `begun` that at
-    which its attempt began.
+    redelivered. `ids` is the connection whose ids have yet to be put into the body. `recorded` is True where the
+    store knows the delivery, or is about to; `claimed` where it was leased from the store; `ticket` has its number in
+    the endpoint's stream. `settled` is called, once, when the store knows how it stands, so that the log may forget
+    it. `since` is the monotonic moment from which it waits, `begun` that at which its attempt began.
     """
 
     key: DeliveryKey
@@ -30,6 +30,7 @@ class Work:
     traceparent: str | None = None
     attempts: list[dict[str, Any]] = field(default_factory=list)
     forgiven: int = 0
+    ids: str | None = None
     recorded: bool = False
     claimed: bool = False
     ticket: Ticket | None = None

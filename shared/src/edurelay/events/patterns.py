@@ -1,10 +1,17 @@
-"""Patterns of event types. Pure.
+"""Event types and patterns of them: what may be written, and what it takes. Pure.
 
-A pattern is a dotted event type in which a part may be `*`: one part in the middle, one or more at the end.
-`*` alone takes everything, `student.*` takes `student.created` and `student.plan.changed`.
+A type is dotted parts of letters, digits and underscores (Standard Webhooks 1.0.0). A pattern is a type in which a part
+may be `*`: one part at the beginning or in the middle, one or more at the end. `*` alone takes everything, `student.*`
+takes `student.created` and `student.plan.changed`, `*.created` takes `course.created`.
 """
 
 from __future__ import annotations
+
+_PART = "[a-zA-Z0-9_]+"
+
+EVENT_TYPE = rf"{_PART}(\.{_PART})*"
+EVENT_PATTERN = rf"(\*|{_PART})(\.(\*|{_PART}))*"
+EVENT_TYPE_LENGTH = 128
 
 
 def matches(pattern: str, event_type: str) -> bool:

@@ -32,6 +32,13 @@ class BodyFormat(StrEnum):
     CLOUDEVENTS = "cloudevents"
 
 
+class PayloadMode(StrEnum):
+    """How much of an event's data is sent: all that the endpoint may see, or the ids in it."""
+
+    FULL = "full"
+    THIN = "thin"
+
+
 class Subscription(InternalMessage):
     """An endpoint as the dispatcher needs it.
 
@@ -40,6 +47,9 @@ class Subscription(InternalMessage):
     (0: never). `signing_keys`, the `whsk_` texts, and their expiries are the same for Ed25519. `auth` is the sealed
     JSON of a `ReceiverAuth`. `retry_schedule` is in seconds between attempts, None for the service's own. `probed` is a
     disabled one that failed for too long: it is tried from time to time, and enabled where that succeeds.
+
+    An event of the wanted types is sent where `condition` (`edurelay.conditions`) holds; of its data, what the paths in
+    `fields` take (`edurelay.events.projection`), None for all; with the ids of the connection `ids`, None for ours.
     """
 
     id: str
@@ -60,6 +70,10 @@ class Subscription(InternalMessage):
     max_in_flight: int = 10
     rate_per_second: float | None = None
     retry_schedule: list[float] | None = None
+    condition: str | None = None
+    fields: list[str] | None = None
+    payload: PayloadMode = PayloadMode.FULL
+    ids: str | None = None
     version: int
 
 

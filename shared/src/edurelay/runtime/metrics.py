@@ -139,6 +139,11 @@ DELIVERY_SECONDS = _all.histogram(
     buckets=SLOW,
 )
 DELIVERY_QUEUE_AGE = _all.gauge("delivery_queue_age_seconds", "How long the oldest due delivery has been due")
+CONDITIONS = _all.counter(
+    "conditions_total",
+    "Conditions of endpoints evaluated for an event, by outcome",
+    label("outcome", "held", "did_not_hold", "failed"),
+)
 WINDOW_FULL = _all.counter(
     "delivery_window_full_total", "Deliveries put into the due-time index, since their endpoint's window was full"
 )

@@ -33,6 +33,10 @@ def announcement(endpoint: StoredEndpoint) -> Message:
         max_in_flight=endpoint.max_in_flight,
         rate_per_second=endpoint.rate_per_second,
         retry_schedule=endpoint.retry_schedule,
+        condition=endpoint.condition,
+        fields=endpoint.fields,
+        payload=endpoint.payload,
+        ids=endpoint.ids,
         version=endpoint.version,
     )
     return Message(SUBSCRIPTIONS.name, key, state.encode())

@@ -14,8 +14,10 @@ from edurelay_gateway.deliveries.models import (
     StreamQuery,
     TestEvent,
 )
+from edurelay_gateway.endpoints.choosing import ConditionFailures, Conditions, ConditionTrial, ConditionTried
 from edurelay_gateway.endpoints.models import (
     EndpointChange,
+    EndpointChanged,
     EndpointCreate,
     EndpointCreated,
     EndpointGone,
@@ -37,9 +39,10 @@ LONGEST_WAIT = 60.0
 class EndpointApi:
     """A tenant's webhook endpoints."""
 
-    def __init__(self, endpoints: Endpoints, traffic: EndpointTraffic) -> None:
+    def __init__(self, endpoints: Endpoints, traffic: EndpointTraffic, conditions: Conditions) -> None:
         self._endpoints = endpoints
         self._traffic = traffic
+        self._conditions = conditions
 
     @operation(
         "POST",
@@ -52,9 +55,11 @@ class EndpointApi:
     )
     async def create_endpoint(self, call: Call[EndpointCreate, None]) -> Answer:
         """The secret is in the answer; its deliveries are signed with it."""
-        endpoint, secret = await self._endpoints.create(call.tenant, call.body)
+        endpoint, secret, matched = await self._endpoints.create(call.tenant, call.body)
         public_key = endpoint.signing_keys[0].public if endpoint.signing_keys else None
-        created = EndpointCreated(**endpoint.view().model_dump(), secret=secret, public_key=public_key)
+        created = EndpointCreated(
+            **endpoint.view().model_dump(), secret=secret, public_key=public_key, example_matched=matched
+        )
         return Answer(201, created, {"Location": f"/v1/endpoints/{endpoint.id}"})
 
     @operation(
@@ -79,12 +84,25 @@ class EndpointApi:
         return Answer(body=(await self._endpoints.get(call.tenant, call.path["endpoint_id"])).view())
 
     @operation(
-        "PATCH", ONE, summary="Change an endpoint", tag="endpoints", body=EndpointChange, answers={200: EndpointView}
+        "PATCH", ONE, summary="Change an endpoint", tag="endpoints", body=EndpointChange, answers={200: EndpointChanged}
     )
     async def change_endpoint(self, call: Call[EndpointChange, None]) -> Answer:
         """What is left out stays. In force within a second."""
-        changed = await self._endpoints.change(call.tenant, call.path["endpoint_id"], call.body)
-        return Answer(body=changed.view())
+        endpoint, matched = await self._endpoints.change(call.tenant, call.path["endpoint_id"], call.body)
+        return Answer(body=EndpointChanged(**endpoint.view().model_dump(), example_matched=matched))
+
+    @operation(
+        "POST",
+        "/v1/endpoints/try-condition",
+        summary="Try a condition",
+        tag="endpoints",
+        body=ConditionTrial,
+        answers={200: ConditionTried},
+        idempotent=True,
+    )
+    async def try_condition(self, call: Call[ConditionTrial, None]) -> Answer:
+        """On an event that is made up; nothing is kept."""
+        return Answer(body=await self._conditions.try_out(call.body.condition, call.body.example))
 
     @operation("DELETE", ONE, summary="Delete an endpoint", tag="endpoints", answers={204: None})
     async def delete_endpoint(self, call: Call[None, None]) -> Answer:
@@ -217,4 +235,18 @@ class InternalEndpointApi:
     async def enable_recovered(self, call: Call[EndpointRecovered, None]) -> Answer:
         """A delivery that tried it out has arrived."""
         await self._endpoints.enable_recovered(call.path["tenant_id"], call.path["endpoint_id"], call.body.version)
+        return Answer(204)
+
+    @operation(
+        "POST",
+        "/internal/tenants/{tenant_id}/endpoints/{endpoint_id}/condition-failures",
+        summary="Take note that an endpoint's condition fails",
+        tag="internal",
+        auth="internal",
+        body=ConditionFailures,
+        answers={204: None},
+    )
+    async def note_condition_failures(self, call: Call[ConditionFailures, None]) -> Answer:
+        """It is shown with the endpoint."""
+        await self._endpoints.note_failures(call.path["tenant_id"], call.path["endpoint_id"], call.body)
         return Answer(204)

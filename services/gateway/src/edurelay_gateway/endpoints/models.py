@@ -6,19 +6,22 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from edurelay.events.patterns import EVENT_PATTERN, EVENT_TYPE, EVENT_TYPE_LENGTH
+from edurelay.events.projection import MAX_PATHS, checked_path
 from edurelay.messages.receiver_auth import ReceiverAuth, ReceiverAuthView
-from edurelay.messages.subscriptions import BodyFormat, SignatureAlgorithm, SignatureProfile
+from edurelay.messages.subscriptions import BodyFormat, PayloadMode, SignatureAlgorithm, SignatureProfile
 from edurelay.mongo import Document
-from edurelay_gateway.endpoints.rules import EVENT_TYPE, EVENT_TYPE_LENGTH, checked_headers, checked_patterns
+from edurelay_gateway.endpoints.choosing import ConditionFailure, ConditionText, Example
+from edurelay_gateway.endpoints.rules import checked_headers, without_repetitions
 
 DAY = 86_400
 
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 EventType = Annotated[str, StringConstraints(pattern=rf"^{EVENT_TYPE}$", max_length=EVENT_TYPE_LENGTH)]
-EventPattern = Annotated[str, StringConstraints(pattern=rf"^(\*|{EVENT_TYPE}(\.\*)?)$", max_length=EVENT_TYPE_LENGTH)]
-EventPatterns = Annotated[list[EventPattern], Field(min_length=1, max_length=100), AfterValidator(checked_patterns)]
-Profiles = Annotated[list[SignatureProfile], Field(min_length=1, max_length=3), AfterValidator(checked_patterns)]
-Algorithms = Annotated[list[SignatureAlgorithm], Field(min_length=1, max_length=2), AfterValidator(checked_patterns)]
+EventPattern = Annotated[str, StringConstraints(pattern=rf"^{EVENT_PATTERN}$", max_length=EVENT_TYPE_LENGTH)]
+EventPatterns = Annotated[list[EventPattern], Field(min_length=1, max_length=100), AfterValidator(without_repetitions)]
+Profiles = Annotated[list[SignatureProfile], Field(min_length=1, max_length=3), AfterValidator(without_repetitions)]
+Algorithms = Annotated[list[SignatureAlgorithm], Field(min_length=1, max_length=2), AfterValidator(without_repetitions)]
 Headers = Annotated[dict[str, str], AfterValidator(checked_headers)]
 Description = Annotated[str, StringConstraints(max_length=1000)]
 Rate = Annotated[float, Field(ge=0.01, le=10_000)]
@@ -27,13 +30,21 @@ InFlight = Annotated[int, Field(ge=1, le=100)]
 Schedule = Annotated[list[Annotated[float, Field(ge=0, le=7 * DAY)]], Field(min_length=1, max_length=20)]
 
 
+Paths = Annotated[
+    list[Annotated[str, AfterValidator(checked_path)]],
+    Field(min_length=1, max_length=MAX_PATHS),
+    AfterValidator(without_repetitions),
+]
+ConnectionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
 class EndpointCreate(BaseModel):
     """A new endpoint."""
 
     model_config = ConfigDict(extra="forbid")
 
     url: Url
-    event_types: EventPatterns = Field(description="Types, beginnings of types such as `student.*`, or `*` for all.")
+    event_types: EventPatterns = Field(description="Types, or patterns: `student.*`, `*.created`, or `*` for all.")
     enabled: bool = True
     description: Description = ""
     signature_profiles: Profiles = [SignatureProfile.STANDARD]
@@ -50,6 +61,11 @@ class EndpointCreate(BaseModel):
     rate_per_second: Rate | None = Field(default=None, description="No more deliveries a second than this.")
     max_in_flight: InFlight = 10
     retry_schedule: Schedule | None = Field(default=None, description="Seconds between attempts; null: the default.")
+    condition: ConditionText | None = Field(default=None, description="CEL over `type`, `subject`, `time` and `data`.")
+    condition_example: Example | None = Field(default=None, description="An event to try the condition on.")
+    fields: Paths | None = Field(default=None, description="Paths into `data` that may be seen; null: all of it.")
+    payload: PayloadMode = Field(default=PayloadMode.FULL, description="`thin`: of `data` only the ids.")
+    ids: ConnectionId | None = Field(default=None, description="The connection in whose ids to tell; null: in ours.")
 
 
 class EndpointChange(BaseModel):
@@ -69,12 +85,18 @@ class EndpointChange(BaseModel):
     rate_per_second: Rate | None = None
     max_in_flight: InFlight = 10
     retry_schedule: Schedule | None = None
+    condition: ConditionText | None = None
+    condition_example: Example | None = None
+    fields: Paths | None = None
+    payload: PayloadMode = PayloadMode.FULL
+    ids: ConnectionId | None = None
 
 
 class EndpointView(BaseModel):
     """An endpoint. `in_force` is false while its last change has not reached the dispatcher yet; `disabled_reason`
     says why it was disabled where that was not its owner's doing; one that is `probed` is tried from time to time, and
-    enabled where that succeeds."""
+    enabled where that succeeds. `condition_failure` says how often its condition could not be evaluated since it was
+    set, and when and why last."""
 
     id: str
     url: str
@@ -91,13 +113,24 @@ class EndpointView(BaseModel):
     rate_per_second: float | None
     max_in_flight: int
     retry_schedule: list[float] | None
+    condition: str | None
+    condition_failure: ConditionFailure | None
+    fields: list[str] | None
+    payload: PayloadMode
+    ids: str | None
     version: int
     in_force: bool
     created_at: str
     updated_at: str
 
 
-class EndpointCreated(EndpointView):
+class EndpointChanged(EndpointView):
+    """A changed endpoint. `example_matched` tells of the example that came with the change."""
+
+    example_matched: bool | None = None
+
+
+class EndpointCreated(EndpointChanged):
     """A new endpoint with the secret that its deliveries are signed with, and the public key where it has one."""
 
     secret: str
@@ -222,6 +255,12 @@ class StoredEndpoint(BaseModel):
     rate_per_second: float | None
     max_in_flight: int
     retry_schedule: list[float] | None
+    condition: str | None = None
+    condition_failures: int = 0
+    condition_failed: dict[str, str] | None = None
+    fields: list[str] | None = None
+    payload: PayloadMode = PayloadMode.FULL
+    ids: str | None = None
     secrets: list[StoredSecret]
     signing_keys: list[StoredKey] = []
     version: int
@@ -237,7 +276,14 @@ class StoredEndpoint(BaseModel):
     def view(self) -> EndpointView:
         """Return what callers see."""
         return EndpointView(
-            **self.model_dump(include=EndpointView.model_fields.keys() - {"auth", "in_force"}),
+            **self.model_dump(include=EndpointView.model_fields.keys() - {"auth", "in_force", "condition_failure"}),
             auth=self.auth.view if self.auth is not None else None,
             in_force=not self.unsent,
+            condition_failure=self._condition_failure,
         )
+
+    @property
+    def _condition_failure(self) -> ConditionFailure | None:
+        if self.condition_failed is None:
+            return None
+        return ConditionFailure(count=self.condition_failures, **self.condition_failed)

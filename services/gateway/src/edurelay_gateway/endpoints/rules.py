@@ -1,15 +1,8 @@
-"""What an endpoint may say: event-type patterns, headers of its own, a retry schedule. Pure.
-
-A pattern is `*`, an exact type, or a type's beginning with `.*` behind it, such as `student.*`.
-"""
+"""What an endpoint may say: headers of its own, and lists without repetitions. Pure."""
 
 from __future__ import annotations
 
 import re
-
-#: An event type: parts of letters, digits and underscores, with dots between them (Standard Webhooks 1.0.0).
-EVENT_TYPE = r"[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*"
-EVENT_TYPE_LENGTH = 128
 
 MAX_HEADERS = 20
 
@@ -52,6 +45,6 @@ def checked_headers(headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
-def checked_patterns(patterns: list[str]) -> list[str]:
-    """Return the patterns without repetitions, in their order."""
-    return list(dict.fromkeys(patterns))
+def without_repetitions(listed: list[str]) -> list[str]:
+    """Return what is listed, once each, in its order."""
+    return list(dict.fromkeys(listed))

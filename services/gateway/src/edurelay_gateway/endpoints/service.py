@@ -15,7 +15,9 @@ from edurelay.events.ids import new_id
 from edurelay.events.operational import Operational, operational_event
 from edurelay.events.topics import EVENTS
 from edurelay.messages.subscriptions import SignatureAlgorithm
+from edurelay_gateway.connections.store import ConnectionStore
 from edurelay_gateway.endpoints.authentication import EndpointAuth, check_together
+from edurelay_gateway.endpoints.choosing import ConditionFailures, Conditions
 from edurelay_gateway.endpoints.models import (
     EndpointChange,
     EndpointCreate,
@@ -26,7 +28,7 @@ from edurelay_gateway.endpoints.models import (
 )
 from edurelay_gateway.endpoints.secrets import EndpointKeys, rotated
 from edurelay_gateway.endpoints.store import EndpointStore
-from edurelay_gateway.errors import ChangedMeanwhile, Missing, TooManyEndpoints, UrlNotAllowed
+from edurelay_gateway.errors import ChangedMeanwhile, Missing, TooManyEndpoints, UnknownConnection, UrlNotAllowed
 from edurelay_gateway.publication import Publication
 
 #: How often a change is tried again because somebody else changed the same endpoint meanwhile.
@@ -46,6 +48,8 @@ class Endpoints:
         keys: EndpointKeys,
         auth: EndpointAuth,
         guard: AddressGuard,
+        connections: ConnectionStore,
+        conditions: Conditions,
         *,
         limit: int,
         require_https: bool = True,
@@ -56,22 +60,26 @@ class Endpoints:
         self._keys = keys
         self._auth = auth
         self._guard = guard
+        self._connections = connections
+        self._conditions = conditions
         self._limit = limit
         self._require_https = require_https
         self._clock = clock
         self._counting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def create(self, tenant: str, wanted: EndpointCreate) -> tuple[StoredEndpoint, str]:
-        """Make an endpoint; return it with its signing secret. Raises `UrlNotAllowed`, `AuthNotAllowed`,
-        `TooManyEndpoints`."""
+    async def create(self, tenant: str, wanted: EndpointCreate) -> tuple[StoredEndpoint, str, bool | None]:
+        """Make an endpoint; return it with its signing secret, and whether its condition holds for the example. Raises
+        `UrlNotAllowed`, `AuthNotAllowed`, `UnknownConnection`, `ExampleFailed`, `TooManyEndpoints`."""
         self._check_url(wanted.url)
+        await self._check_connection(tenant, wanted.ids)
+        matched = await self._conditions.example_matches(wanted.condition, wanted.condition_example)
         endpoint_id, moment = new_id("ep"), now()
         auth = await self._auth.sealed(tenant, endpoint_id, wanted.auth, now=self._clock())
         check_together(wanted.url, wanted.headers, wanted.auth)
         secret, sealed = self._keys.fresh(tenant, endpoint_id)
         asymmetric = SignatureAlgorithm.V1A in wanted.signature_algorithms
         endpoint = StoredEndpoint(
-            **wanted.model_dump(exclude={"auth"}),
+            **wanted.model_dump(exclude={"auth", "condition_example"}),
             id=endpoint_id,
             tenant=tenant,
             auth=auth,
@@ -89,7 +97,7 @@ class Endpoints:
             if await store.count() >= self._limit:
                 raise TooManyEndpoints(self._limit)
             await store.insert(endpoint)
-        return await self._told(endpoint), secret
+        return await self._told(endpoint), secret, matched
 
     async def get(self, tenant: str, endpoint_id: str) -> StoredEndpoint:
         """Return an endpoint. Raises `Missing`."""
@@ -106,17 +114,25 @@ class Endpoints:
         """Return what the endpoint's deliveries are signed with. Raises `Missing`."""
         return self._keys.shown(await self.get(tenant, endpoint_id), now=self._clock())
 
-    async def change(self, tenant: str, endpoint_id: str, wanted: EndpointChange) -> StoredEndpoint:
-        """Change what `wanted` sets. Raises `Missing`, `UrlNotAllowed`, `AuthNotAllowed`, `ChangedMeanwhile`."""
-        changes = wanted.model_dump(include=wanted.model_fields_set)
+    async def change(self, tenant: str, endpoint_id: str, wanted: EndpointChange) -> tuple[StoredEndpoint, bool | None]:
+        """Change what `wanted` sets; return the endpoint, and whether its condition holds for the example. Raises
+        `Missing`, `UrlNotAllowed`, `AuthNotAllowed`, `UnknownConnection`, `ExampleFailed`, `ChangedMeanwhile`."""
+        changes = wanted.model_dump(include=wanted.model_fields_set - {"condition_example"})
         if "url" in changes:
             self._check_url(wanted.url)
+        seen = await self.get(tenant, endpoint_id)
+        await self._check_connection(tenant, wanted.ids)
+        condition = wanted.condition if "condition" in changes else seen.condition
+        matched = await self._conditions.example_matches(condition, wanted.condition_example)
         if not changes:
-            return await self.get(tenant, endpoint_id)
+            return seen, matched
         if "enabled" in changes:
             changes |= {"disabled_reason": None, "probed": False}
         if "auth" in changes:
             changes["auth"] = await self._auth.sealed(tenant, endpoint_id, wanted.auth, now=self._clock())
+
+        if "condition" in changes:
+            changes |= {"condition_failures": 0, "condition_failed": None}
 
         def decide(seen: StoredEndpoint) -> dict[str, object]:
             changed = seen.model_copy(update=changes)
@@ -125,7 +141,7 @@ class Endpoints:
                 return changes | {"signing_keys": [self._keys.fresh_key(tenant, endpoint_id)]}
             return changes
 
-        return await self._change(tenant, endpoint_id, decide)
+        return await self._change(tenant, endpoint_id, decide), matched
 
     async def enable(self, tenant: str, endpoint_id: str) -> StoredEndpoint:
         """Enable an endpoint. It gets a new version even where it is enabled here: the dispatcher may have disabled
@@ -158,6 +174,10 @@ class Endpoints:
         if await self._store.of(tenant).change(seen, _ENABLED) is not None:
             await self._publication.flush(endpoint_id)
 
+    async def note_failures(self, tenant: str, endpoint_id: str, failed: ConditionFailures) -> None:
+        """Keep the dispatcher's word that a condition failed; of no interest where there is another by now."""
+        await self._store.of(tenant).note_failures(endpoint_id, failed)
+
     async def rotate_secret(self, tenant: str, endpoint_id: str, overlap: float) -> EndpointSecrets:
         """Replace the secret, and the key of Ed25519 where there is one; the present ones sign beside the new ones for
         `overlap` seconds. Raises `Missing`, `TooManySecrets`, `ChangedMeanwhile`."""
@@ -189,6 +209,10 @@ class Endpoints:
     async def _told(self, endpoint: StoredEndpoint) -> StoredEndpoint:
         in_force = await self._publication.flush(endpoint.id)
         return endpoint.model_copy(update={"unsent": []}) if in_force else endpoint
+
+    async def _check_connection(self, tenant: str, connection_id: str | None) -> None:
+        if connection_id is not None and await self._connections.of(tenant).get(connection_id) is None:
+            raise UnknownConnection("ids")
 
     def _check_url(self, url: str) -> None:
         try:

@@ -9,6 +9,7 @@ from edurelay.events.envelope import Message, now
 from edurelay.mongo import CollectionSpec, Database
 from edurelay.mongo.outbox import UNSENT_INDEX, pending
 from edurelay_gateway.endpoints.announcement import announcement
+from edurelay_gateway.endpoints.choosing import ConditionFailures
 from edurelay_gateway.endpoints.models import StoredEndpoint
 from edurelay_gateway.publication import DELETED_INDEX, carrying
 from edurelay_gateway.tenancy import PAGE_INDEX, TenantCollection
@@ -57,6 +58,13 @@ class TenantEndpoints:
     async def insert(self, endpoint: StoredEndpoint) -> None:
         """Insert a new endpoint, which carries its announcement."""
         await self._documents.insert({**endpoint.to_document(), "unsent": pending(announcement(endpoint))})
+
+    async def note_failures(self, endpoint_id: str, failed: ConditionFailures) -> None:
+        """Keep that the endpoint's condition failed, if it still has that condition. The dispatcher, which said so, is
+        not told of it."""
+        last = {"at": failed.at, "reason": failed.reason, "event_id": failed.event_id}
+        update = {"$set": {"condition_failed": last}, "$inc": {"condition_failures": failed.count}}
+        await self._documents.update(endpoint_id, update, {"condition": failed.condition, **LIVE})
 
     async def change(
         self, seen: StoredEndpoint, changes: Mapping[str, Any], also: Sequence[Message] = ()

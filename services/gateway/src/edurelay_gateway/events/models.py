@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from edurelay.events.envelope import timestamp
 from edurelay.web.paging import PageQuery
 from edurelay_gateway.endpoints.models import EventType
+from edurelay_gateway.moments import Moment
 
 #: The most events that one call may publish, and the most bytes that one event may have.
 MAX_EVENTS = 1000
 MAX_EVENT_BYTES = 262_144
 
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
-
-
-def moment(text: str) -> str:
-    """Return an RFC 3339 moment in UTC with milliseconds. Raises `ValueError`."""
-    if not _RFC_3339.fullmatch(text):
-        raise ValueError("a moment is written as in RFC 3339, such as 2026-01-31T08:15:00Z")
-    try:
-        return timestamp(datetime.fromisoformat(text.upper()))
-    except (ValueError, OverflowError):
-        raise ValueError("there is no such moment") from None
-
-
 EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Subject = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=256)]
-Moment = Annotated[str, AfterValidator(moment)]
 
 
 class PublishedEvent(BaseModel):

@@ -5,7 +5,16 @@ from __future__ import annotations
 from edurelay.events.envelope import now
 from edurelay.web.operation import Answer, Call, operation
 from edurelay.web.paging import decode_cursor, encode_cursor
-from edurelay_mapping.api.models import Count, CountQuery, MappingPage, MappingQuery, MappingView, NewMapping
+from edurelay_mapping.api.models import (
+    Count,
+    CountQuery,
+    ExternalIds,
+    ExternalIdsQuestion,
+    MappingPage,
+    MappingQuery,
+    MappingView,
+    NewMapping,
+)
 from edurelay_mapping.api.tenants import ROOT, Tenants
 from edurelay_mapping.assignments import Assignments
 from edurelay_mapping.connections import Connections
@@ -52,6 +61,21 @@ class MappingsApi:
         """Of a connection or of the whole tenant."""
         wanted = Wanted(call.query.connection, call.query.entity_type)
         return Answer(body=Count(count=await self._tenants.repository(call.path).count(wanted)))
+
+    @operation(
+        "POST",
+        f"{ROOT}/mappings/external-ids",
+        summary="Look up the outside ids of many inside ids",
+        tag="mappings",
+        auth="internal",
+        body=ExternalIdsQuestion,
+        answers={200: ExternalIds},
+    )
+    async def external_ids(self, call: Call[ExternalIdsQuestion, None]) -> Answer:
+        """Of one connection."""
+        wanted = [(each.entity_type.value, each.internal_id) for each in call.body.ids]
+        found = await self._tenants.repository(call.path).external_ids(call.body.connection_id, wanted)
+        return Answer(body=ExternalIds(external_ids=found))
 
     @operation(
         "POST",

@@ -56,6 +56,26 @@ class NewMapping(Strict):
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 
+class InsideId(Strict):
+    """An inside id, of one kind of entity."""
+
+    entity_type: EntityType
+    internal_id: Identifier
+
+
+class ExternalIdsQuestion(Strict):
+    """What a connection's provider calls these."""
+
+    connection_id: Identifier
+    ids: list[InsideId] = Field(max_length=1000)
+
+
+class ExternalIds(BaseModel):
+    """The provider's ids in the order of the question; null where the connection has none."""
+
+    external_ids: list[str | None]
+
+
 class MappingView(BaseModel):
     """That a provider's record and an inside id are one."""
 

@@ -331,12 +331,12 @@ class Api:
         return await repository.deliveries_of(entry, self._endpoints.ids_of(repository.tenant))
 
     async def _event_of(self, endpoint: Endpoint, ticket: Ticket, delivery: Document | None) -> Any:
-        """Return the body of a delivery in the stream, None where it is gone. One whose first attempt is under way may
-        not be written yet."""
+        """Return the body of a delivery in the stream, None where it is gone or no JSON. One whose first attempt is
+        under way may not be written yet."""
         delivery = delivery or {"event_id": ticket.event_id, "body_format": endpoint.body_format.value}
         try:
             return orjson.loads((await self._payload(ticket.key, delivery)).body)
-        except Problem:
+        except (Problem, orjson.JSONDecodeError):
             return None
 
     async def _payload(self, key: DeliveryKey, delivery: Document) -> Payload:

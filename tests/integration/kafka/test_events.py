@@ -111,6 +111,9 @@ CHILD = """
 import asyncio, sys
 from edurelay.events.topics import Cleanup, Topic
 from edurelay.kafka.events import EventConsumer
+from edurelay.runtime.logging import configure_logging
+
+configure_logging("child", "ERROR")
 
 async def main(bootstrap, group, name, partitions):
     topic = Topic(name, int(partitions), Cleanup.DELETE, "any", "any")

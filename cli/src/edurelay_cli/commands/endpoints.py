@@ -35,8 +35,10 @@ async def _show(call: Call) -> None:
 
 
 async def _create(call: Call) -> None:
-    wanted = given_fields(call.options) | ({"enabled": False} if call.options.disabled else {})
-    call.show.one(await call.client.endpoints.create(call.options.url, call.options.types, **wanted))
+    wanted = {"url": call.options.url, "event_types": call.options.types} | given_fields(call.options)
+    if call.options.disabled:
+        wanted["enabled"] = False
+    call.show.one(await call.client.endpoints.create(**wanted))
 
 
 async def _change(call: Call) -> None:

@@ -19,7 +19,8 @@ async def _replay(call: Call) -> None:
     replay = await call.client.endpoints.replay(
         options.endpoint, since=options.since, until=until, event_types=options.type
     )
-    call.show.rows({"REPLAY": "replay_id"}, [{"replay_id": replay, "since": options.since, "until": until}], "")
+    found = {"replay_id": replay, "since": options.since.isoformat(), "until": until.isoformat()}
+    call.show.rows({"REPLAY": "replay_id"}, [found], "")
     call.show.say(f"follow it: edurelay deliveries list --endpoint {options.endpoint}")
 
 

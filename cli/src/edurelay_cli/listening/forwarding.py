@@ -60,11 +60,18 @@ class Forwarder:
                     answer.status,
                     _since(began),
                     {name: answer.headers[name] for name in _HANDED_BACK if name in answer.headers},
-                    await answer.content.read(_ANSWER_BYTES),
+                    await _beginning(answer),
                 )
         except (aiohttp.ClientError, TimeoutError) as error:
             reason = f"{self._url} did not answer: {str(error) or f'nothing came within {_SECONDS:g} s'}"
             return Forwarded(502, _since(began), {"Content-Type": "text/plain"}, reason.encode(), reason)
+
+
+async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    while len(body) < _ANSWER_BYTES and (chunk := await answer.content.readany()):
+        body += chunk
+    return bytes(body[:_ANSWER_BYTES])
 
 
 def _since(began: float) -> int:

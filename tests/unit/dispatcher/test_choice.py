@@ -8,27 +8,16 @@ from dataclasses import dataclass, field
 
 from edurelay.conditions.evaluator import TOO_COSTLY, Answer, Evaluator, Failed, Question
 from edurelay.events.envelope import Event
-from edurelay.messages.subscriptions import SignatureProfile, Subscription
 from edurelay_webhook_dispatcher.choice import LONGEST_REST, REST, RESTING, Choice
 from edurelay_webhook_dispatcher.endpoint import Endpoint
+from unit.dispatcher.subscribing import subscription
 
 EVENT = Event("evt_1", "student.created", "/", "t", "2026-01-15T10:30:00.000Z", b'{"n":1}')
 OTHER = Event("evt_2", "student.created", "/", "t", "2026-01-15T10:30:00.000Z", b'{"n":2}')
 
 
 def endpoint(endpoint_id: str, condition: str | None = None) -> Endpoint:
-    subscription = Subscription(
-        id=endpoint_id,
-        tenant="t",
-        url="https://receiver.example/",
-        event_types=["*"],
-        signature_profiles=[SignatureProfile.STANDARD],
-        secrets=[],
-        secret_expiries=[],
-        version=1,
-        condition=condition,
-    )
-    return Endpoint(subscription, ())
+    return Endpoint(subscription(endpoint_id, condition=condition), ())
 
 
 @dataclass

@@ -27,6 +27,8 @@ BODIES: dict[str, Any] = {
     "create_key": {"name": "x"},
     "disable_gone": {"reason": "r", "version": 1},
     "enable_recovered": {"version": 1},
+    "note_condition_failures": {"condition": "true", "count": 1, "at": "t", "reason": "r", "event_id": "evt_1"},
+    "try_condition": {"condition": "type == 'a.b'", "example": {"type": "a.b", "data": {}}},
     "integrations_create_integration": {"institutionId": "", "provider": "MOODLE", "config": MOODLE["config"]},
     "integrations_update_integration": {"status": "ACTIVE"},
     "integrations_sync_integration": {"entityType": "STUDENT"},

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from edurelay.conditions.evaluator import TOO_COSTLY, Answer, Evaluator, Failed, Question
 from edurelay.events.envelope import Event
-from edurelay.messages.subscriptions import SignatureProfile, Subscription
 from edurelay_webhook_dispatcher.choice import LONGEST_REST, REST, RESTING, Choice
 from edurelay_webhook_dispatcher.credentials import Credentials
 from edurelay_webhook_dispatcher.endpoint import Endpoint

@@ -8,8 +8,9 @@ import orjson
 import pytest
 
 from edurelay.events.envelope import Event
-from edurelay.messages.subscriptions import PayloadMode, SignatureProfile, Subscription
+from edurelay.messages.subscriptions import PayloadMode
 from edurelay_webhook_dispatcher.payload import Payloads
+from unit.dispatcher.subscribing import subscription
 
 #: Written as no serializer would, to tell a copy from what was read and written again.
 DATA = b'{ "student_id" : "s1", "email": "ana@example.org", "score": 1e2 }'
@@ -18,20 +19,6 @@ DATA = b'{ "student_id" : "s1", "email": "ana@example.org", "score": 1e2 }'
 def event(data: bytes = DATA, **fields: Any) -> Event:
     given: dict[str, Any] = {"id": "evt_1", "type": "student.created", "source": "/", "tenant": "t", **fields}
     return Event(time="2026-01-15T10:30:00.000Z", data=data, **given)
-
-
-def subscription(**fields: Any) -> Subscription:
-    return Subscription(
-        id="ep",
-        tenant="t",
-        url="https://receiver.example/",
-        event_types=["*"],
-        signature_profiles=[SignatureProfile.STANDARD],
-        secrets=[],
-        secret_expiries=[],
-        version=1,
-        **fields,
-    )
 
 
 def body(of: Event, **fields: Any) -> dict[str, Any]:

@@ -66,8 +66,8 @@ class LogReader:
         Each list is of one partition and in its order. Raises `KafkaUnavailable`.
         """
         reader = Reader(self._bootstrap, topic)
-        await reader.start()
         try:
+            await reader.start()
             ends, first = await reader.ends(), await reader.since(since_ms)
             stop = {**ends, **await reader.since(until_ms + _SKEW_MS)}
             stop = {partition: stop[partition] for partition in first if first[partition] < stop[partition]}

@@ -42,8 +42,8 @@ def ending(kept: Sequence[E], *, now: float, overlap: float) -> list[E]:
     """Return those that are still live, none of them for longer than `overlap` seconds from `now`. Raises
     `TooManySecrets` where there is no room for one more."""
     end = now + overlap
-    ended = [each.model_copy(update={"expires": min(each.expires or end, end)}) for each in kept if each.live(now)]
-    live = [each for each in ended if each.live(now)]
+    shortened = [each.model_copy(update={"expires": min(each.expires or end, end)}) for each in kept]
+    live = [each for each in shortened if each.live(now)]
     if len(live) >= MAX_LIVE:
         raise TooManySecrets(MAX_LIVE, "connection")
     return live

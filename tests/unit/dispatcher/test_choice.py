@@ -17,18 +17,7 @@ OTHER = Event("evt_2", "student.created", "/", "t", "2026-01-15T10:30:00.000Z", 
 
 
 def endpoint(endpoint_id: str, condition: str | None = None) -> Endpoint:
-    subscription = Subscription(
-        id=endpoint_id,
-        tenant="t",
-        url="https://receiver.example/",
-        event_types=["*"],
-        signature_profiles=[SignatureProfile.STANDARD],
-        secrets=[],
-        secret_expiries=[],
-        version=1,
-        condition=condition,
-    )
-    return Endpoint(subscription, (), (), Credentials(None))
+    return Endpoint(subscription(endpoint_id, condition=condition), (), (), Credentials(None))
 
 
 @dataclass

@@ -11,6 +11,7 @@ from edurelay.events.envelope import Event
 from edurelay_webhook_dispatcher.choice import LONGEST_REST, REST, RESTING, Choice
 from edurelay_webhook_dispatcher.credentials import Credentials
 from edurelay_webhook_dispatcher.endpoint import Endpoint
+from unit.dispatcher.subscribing import subscription
 
 EVENT = Event("evt_1", "student.created", "/", "t", "2026-01-15T10:30:00.000Z", b'{"n":1}')
 OTHER = Event("evt_2", "student.created", "/", "t", "2026-01-15T10:30:00.000Z", b'{"n":2}')

@@ -34,9 +34,12 @@ from edurelay_webhook_dispatcher.health import Health
 from edurelay_webhook_dispatcher.intake import Intake
 from edurelay_webhook_dispatcher.lanes import CLAIM_SECONDS
 from edurelay_webhook_dispatcher.notices import Notices
+from edurelay_webhook_dispatcher.payloads import Payloads
 from edurelay_webhook_dispatcher.probes import Probes
 from edurelay_webhook_dispatcher.recorder import Recorder
+from edurelay_webhook_dispatcher.redeliveries import Redeliveries
 from edurelay_webhook_dispatcher.replays import Replays
+from edurelay_webhook_dispatcher.retention import Retention
 from edurelay_webhook_dispatcher.retrier import Retrier
 from edurelay_webhook_dispatcher.sender import Sender
 from edurelay_webhook_dispatcher.settings import DispatcherSettings
@@ -107,8 +110,19 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     leases = Leases(database[store.LEASES])
     probes = Probes(kept, leases, endpoints, courier, pause=settings.probe_seconds)
     lifetime.spawn("probes", probes.run())
-    replays = Replays(database[store.REPLAYS], kept, leases, log, retrier.wake)
+    replays = Replays(kept, leases, log, retrier.wake)
     lifetime.spawn("replays", replays.run())
+    payloads = Payloads(log)
+    redeliveries = Redeliveries(database[store.REDELIVERIES], kept, leases, payloads, retrier.wake)
+    lifetime.spawn("redeliveries", redeliveries.run())
+    retention = Retention(
+        kept,
+        leases,
+        deliveries_days=settings.delivery_retention_days,
+        events_days=settings.event_retention_days,
+        pause=settings.retention_seconds,
+    )
+    lifetime.spawn("retention", retention.run())
 
     intake = Intake(endpoints, courier, recorder, DeadLetters(producer), kept)
     consumer = Consumer(
@@ -129,7 +143,7 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     readiness.add("kafka", producer.ping)
     readiness.add("mongo", database.ping)
     application = build_application(
-        [Api(kept, endpoints, retrier, replays, log)],
+        [Api(kept, endpoints, retrier, replays, redeliveries, payloads)],
         authenticate=InternalOnly(settings.internal_token),
         title="Edurelay webhook-dispatcher, internal",
         version="1",

@@ -131,7 +131,9 @@ class Intake:
             return
         body, now = body_of(event), time.monotonic()
         for endpoint, key in missing:
-            work = Work(key, event.id, event.type, body, now, event.traceparent, settled=finished)
+            work = Work(
+                key, event.id, event.type, body, now, event.traceparent, subject=event.subject, settled=finished
+            )
             self._courier.carry(endpoint, work)
 
     async def _indexed(self, arrivals: list[_Arrival]) -> dict[tuple[str, str], Entry]:

@@ -6,7 +6,6 @@ starts again from the beginning and finds what it has already written.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -16,34 +15,23 @@ from edurelay.events.topics import EVENTS as EVENTS_TOPIC
 from edurelay.kafka.handler import Received
 from edurelay.kafka.log import LogReader
 from edurelay.messages.deliveries import DeliveryStatus
-from edurelay.mongo import Collection, Document
+from edurelay.mongo import Document
 from edurelay.mongo.leases import Leases
-from edurelay.runtime.logging import get_logger
 from edurelay_webhook_dispatcher.body import body_of
+from edurelay_webhook_dispatcher.jobs import Hold, Jobs
 from edurelay_webhook_dispatcher.keys import DeliveryKey, replay_origin
 from edurelay_webhook_dispatcher.matching import matches
-from edurelay_webhook_dispatcher.recorder import AWAY
 from edurelay_webhook_dispatcher.store import Store
-
-POLL = 5.0
-LEASE_SECONDS = 60.0
-
-_log = get_logger(__name__)
 
 
 class Replays:
     """The replays that were asked for. `wake` is called when deliveries became due."""
 
-    def __init__(
-        self, replays: Collection, store: Store, leases: Leases, log: LogReader, wake: Callable[[], None]
-    ) -> None:
-        self._replays = replays
+    def __init__(self, store: Store, leases: Leases, log: LogReader, wake: Callable[[], None]) -> None:
+        self._jobs = Jobs("replay", store.replays, leases, self._work_off)
         self._store = store
-        self._leases = leases
         self._log_reader = log
         self._wake_retrier = wake
-        self._asked = asyncio.Event()
-        self._holder = secrets.token_hex(8)
 
     async def ask(
         self, tenant: str, endpoint: str, since: int, until: int, event_types: Sequence[str], patterns: Sequence[str]
@@ -51,7 +39,7 @@ class Replays:
         """Keep a replay of what the log took from `since` to `until` (Unix milliseconds) and `patterns` match,
         narrowed to `event_types` where there are any; return its id."""
         replay_id = f"r{secrets.token_hex(6)}"
-        await self._replays.insert_one(
+        await self._jobs.add(
             {
                 "_id": replay_id,
                 "tenant": tenant,
@@ -60,42 +48,23 @@ class Replays:
                 "until": until,
                 "event_types": list(event_types),
                 "patterns": list(patterns),
-                "open": True,
             }
         )
-        self._asked.set()
         return replay_id
 
     async def run(self) -> None:
         """Work off what is open, until cancelled."""
-        while True:
-            try:
-                async for replay in self._replays.find({"open": True}):
-                    await self._work_off(replay)
-            except AWAY as error:
-                _log.warning("a replay was broken off, trying again", reason=str(error))
-            try:
-                async with asyncio.timeout(POLL):
-                    await self._asked.wait()
-            except TimeoutError:
-                pass
-            self._asked.clear()
+        await self._jobs.run()
 
-    async def _work_off(self, replay: Document) -> None:
-        lease = await self._leases.acquire(f"replay/{replay['_id']}", self._holder, LEASE_SECONDS)
-        if lease is None:
-            return
-        try:
-            async for stretch in self._log_reader.read_between(EVENTS_TOPIC, replay["since"], replay["until"]):
-                documents = [found for received in stretch if (found := _delivery(replay, received)) is not None]
-                await self._store.add_pending(documents)
-                if documents:
-                    self._wake_retrier()
-                if not await self._leases.renew(lease, LEASE_SECONDS):
-                    return
-            await self._replays.update_one({"_id": replay["_id"]}, {"$unset": {"open": ""}})
-        finally:
-            await self._leases.release(lease)
+    async def _work_off(self, replay: Document, hold: Hold) -> bool:
+        async for stretch in self._log_reader.read_between(EVENTS_TOPIC, replay["since"], replay["until"]):
+            documents = [found for received in stretch if (found := _delivery(replay, received)) is not None]
+            await self._store.add_pending(documents)
+            if documents:
+                self._wake_retrier()
+            if not await hold():
+                return False
+        return True
 
 
 def _delivery(replay: Document, received: Received) -> Document | None:
@@ -118,6 +87,7 @@ def pending_delivery(key: DeliveryKey, event: Event) -> Document:
         "endpoint": key.endpoint,
         "event_id": event.id,
         "type": event.type,
+        **({"subject": event.subject} if event.subject is not None else {}),
         "status": DeliveryStatus.PENDING.value,
         "attempts": [],
         "updated": time.time(),

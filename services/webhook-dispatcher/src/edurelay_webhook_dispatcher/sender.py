@@ -9,6 +9,7 @@ from edurelay.egress.errors import EgressError, EgressTimeout
 from edurelay.runtime.tracing import continue_trace
 from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.endpoint import Endpoint
+from edurelay_webhook_dispatcher.history import GOT_BYTES, GOT_BYTES_OF_SUCCESS, shown_of_answer, shown_of_request
 from edurelay_webhook_dispatcher.work import Work
 
 #: How much of an answer is read, and how much of it is kept for the attempt's history, in bytes.
@@ -29,6 +30,7 @@ class Sender:
         """Send the delivery once."""
         began = time.time()
         url = endpoint.subscription.url
+        headers: dict[str, str] = {}
         try:
             headers = endpoint.signed_headers(work.event_id, work.body, began)
             with continue_trace(work.traceparent) as traceparent:
@@ -44,7 +46,14 @@ class Sender:
                 )
         except EgressError as error:
             timed_out = isinstance(error, EgressTimeout)
-            return Attempt(began, time.time() - began, error=str(error), timed_out=timed_out)
+            return Attempt(
+                began,
+                time.time() - began,
+                error=str(error),
+                timed_out=timed_out,
+                sent=shown_of_request(headers),
+                phases=error.phases,
+            )
         success = 200 <= answer.status <= 299
         kept = answer.body[: KEPT_OF_SUCCESS if success else KEPT_BYTES]
         return Attempt(
@@ -54,4 +63,7 @@ class Sender:
             retry_after=answer.headers.get("retry-after"),
             wish=answer.headers.get("webhook-delivery"),
             excerpt=kept.decode("utf-8", "replace").replace("\x00", "�"),
+            sent=shown_of_request(headers),
+            got=shown_of_answer(answer.headers, GOT_BYTES_OF_SUCCESS if success else GOT_BYTES),
+            phases=answer.phases,
         )

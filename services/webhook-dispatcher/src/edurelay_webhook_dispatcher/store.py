@@ -15,9 +15,11 @@ from edurelay.mongo import ASCENDING, Collection, CollectionSpec, Database, Docu
 from edurelay.mongo.writes import insert_new
 from edurelay_webhook_dispatcher.backlog import Backlog
 from edurelay_webhook_dispatcher.index import EventIndex
+from edurelay_webhook_dispatcher.ledgers import Ledgers
 
-#: `_id` (see `keys.DeliveryKey.stored`), endpoint, event_id, type, status, attempts, updated; and only while it is
-#: open: due_at (pending only), body, reason, traceparent, forgiven.
+#: `_id` (see `keys.DeliveryKey.stored`), endpoint, event_id, type, subject (if any), status, attempts (see `history`),
+#: updated; and only while it is open: due_at (pending only), body, reason, traceparent, forgiven. `redelivered_by` is
+#: the last redelivery that took it along, `forgotten_by` the step of the retention that is deleting it.
 DELIVERIES: Final = CollectionSpec("deliveries")
 
 #: The open ones of them: see `backlog`.
@@ -35,15 +37,26 @@ EVENTS: Final = CollectionSpec("events")
 #: `_id` is tenant and the id that the publisher chose; `key` is where the index has the event.
 GIVEN_IDS: Final = CollectionSpec("given_ids")
 
+_STILL_OPEN: Final = Index((("open", ASCENDING),), partial={"open": True})
+
 #: `_id`, tenant, endpoint, since, until (milliseconds), event_types; `open` until all of it stands in `deliveries`.
-REPLAYS: Final = CollectionSpec("replays", indexes=(Index((("open", ASCENDING),), partial={"open": True}),))
+REPLAYS: Final = CollectionSpec("replays", indexes=(_STILL_OPEN, Index((("tenant", ASCENDING),))))
+
+#: See `redeliveries`. They can be followed for as long as deliveries are kept by default.
+REDELIVERIES: Final = CollectionSpec(
+    "redeliveries",
+    indexes=(_STILL_OPEN, Index((("asked_at", ASCENDING),), expire_after_seconds=90 * 86_400)),
+)
+
+#: What was deleted, by endpoint: see `ledgers`.
+LEDGERS: Final = CollectionSpec("ledgers")
 
 #: `_id` is an endpoint at which nothing arrives, `since` a Unix time, `told` how many warnings were given.
 FAILING: Final = CollectionSpec("failing")
 
 LEASES: Final = CollectionSpec("leases")
 
-ALL: Final = (DELIVERIES, BACKLOG, EVENTS, GIVEN_IDS, REPLAYS, FAILING, LEASES)
+ALL: Final = (DELIVERIES, BACKLOG, EVENTS, GIVEN_IDS, REPLAYS, REDELIVERIES, LEDGERS, FAILING, LEASES)
 
 
 @dataclass(frozen=True)
@@ -53,12 +66,16 @@ class Store:
     events: EventIndex
     deliveries: Collection
     backlog: Backlog
+    replays: Collection
+    ledgers: Ledgers
 
     @classmethod
     def of(cls, database: Database) -> Self:
         """Return those of a database."""
         events = EventIndex(database[EVENTS], database[GIVEN_IDS])
-        return cls(events, database[DELIVERIES], Backlog(database[BACKLOG]))
+        deliveries, backlog = database[DELIVERIES], Backlog(database[BACKLOG])
+        ledgers = Ledgers(database[LEDGERS], deliveries, backlog)
+        return cls(events, deliveries, backlog, database[REPLAYS], ledgers)
 
     async def add_pending(self, documents: Sequence[Document]) -> None:
         """Write deliveries that are due, where they are not there yet."""

@@ -28,6 +28,7 @@ class Work:
     traceparent: str | None = None
     attempts: list[dict[str, Any]] = field(default_factory=list)
     forgiven: int = 0
+    subject: str | None = None
     recorded: bool = False
     claimed: bool = False
     begun: float | None = None

@@ -1,4 +1,4 @@
-"""What an endpoint's owner asks of the dispatcher: a test, a replay, dead letters again, the ledger."""
+"""What an endpoint's owner asks of the dispatcher: a test, a replay, deliveries again, the ledger."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from edurelay.web.problems import Problem
-from edurelay_gateway.deliveries.models import Delivery, Ledger, Redelivered, ReplayAccepted, ReplayRequest
+from edurelay_gateway.deliveries.models import (
+    Delivery,
+    Ledger,
+    RedeliverRequest,
+    Redelivery,
+    ReplayAccepted,
+    ReplayRequest,
+)
 from edurelay_gateway.endpoints.service import Endpoints
 from edurelay_gateway.errors import NotInForce
 from edurelay_gateway.neighbours.dispatcher import DispatcherService
@@ -36,11 +43,16 @@ class EndpointTraffic:
         """Deliver a stretch of the log once more. Raises `Missing`, `NotInForce`."""
         return await self._ask(tenant, endpoint_id, lambda: self._dispatcher.replay(tenant, endpoint_id, wanted))
 
-    async def redeliver(self, tenant: str, endpoint_id: str) -> Redelivered:
-        """Deliver all dead letters once more. Raises `Missing`, `NotInForce`."""
+    async def redeliver(self, tenant: str, endpoint_id: str, wanted: RedeliverRequest) -> Redelivery:
+        """Deliver what is chosen once more. Raises `Missing`, `NotInForce`."""
         return await self._ask(
-            tenant, endpoint_id, lambda: self._dispatcher.redeliver_dead_letters(tenant, endpoint_id)
+            tenant, endpoint_id, lambda: self._dispatcher.redeliver_chosen(tenant, endpoint_id, wanted)
         )
+
+    async def redelivery(self, tenant: str, endpoint_id: str, redelivery_id: str) -> Redelivery:
+        """Return how far a redelivery is. Raises `Missing`."""
+        await self._endpoints.get(tenant, endpoint_id)
+        return await self._dispatcher.redelivery(tenant, endpoint_id, redelivery_id)
 
     async def ledger(self, tenant: str, endpoint_id: str) -> Ledger:
         """Return how many deliveries stand where. Raises `Missing`, `NotInForce`."""

@@ -63,7 +63,7 @@ async def test_what_fails_to_the_end_is_kept_and_can_be_sent_again(client: Clien
         assert (ledger.delivered, ledger.dead_lettered) == (0, 1)
         assert len(receiver.requests) == 4
         receiver.script = lambda _: 200
-        assert await client.endpoints.redeliver(endpoint.id) == 1
+        assert (await client.endpoints.redeliver(endpoint.id)).redelivered == 1
         await receiver.until(5)
         assert receiver.events == [event_id] * 5
         ledger = await settled(endpoint, 1)
@@ -82,7 +82,7 @@ async def test_410_disables_the_endpoint_and_what_it_ended_can_be_sent_again(cli
         await client.events.publish("settings.updated", {"n": 2})
         receiver.script = lambda _: 200
         await client.endpoints.enable(endpoint.id)
-        assert await client.endpoints.redeliver(endpoint.id) == 1
+        assert (await client.endpoints.redeliver(endpoint.id)).redelivered == 1
         ledger = await settled(endpoint, 1)
         assert (ledger.matched, ledger.delivered) == (1, 1), "what was published meanwhile is not matched"
 

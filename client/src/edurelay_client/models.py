@@ -190,12 +190,23 @@ class StreamedEvent(Model):
     event: Any = None
 
 
+class Redelivery(Model):
+    """How far a redelivery is. `skipped` are those whose event the log no longer has, or that changed meanwhile."""
+
+    redelivery_id: str
+    asked_at: str
+    completed: bool
+    redelivered: int
+    skipped: int
+
+
 class Delivery(Model):
     """One event on its way to one endpoint."""
 
     id: str
     event_id: str
     event_type: str
+    subject: str | None = None
     endpoint_id: str
     sequence: int | None = None
     status: str
@@ -206,14 +217,29 @@ class Delivery(Model):
     next_attempt_at: str | None = None
 
 
+class Timing(Model):
+    """The milliseconds of an attempt's phases, None for one that did not take place."""
+
+    lookup: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+    send: float | None = None
+    wait: float | None = None
+    read: float | None = None
+
+
 class Attempt(Model):
-    """One attempt to deliver."""
+    """One attempt to deliver. Of `request_headers`, values that may be secret are `***`."""
 
     number: int
     at: str
     duration_ms: float
     status_code: int | None = None
     error: str | None = None
+    request_headers: dict[str, str] = {}
+    response_headers: dict[str, str] = {}
+    timing_ms: Timing = Timing()
+    connection_reused: bool | None = None
     response_excerpt: str | None = None
     outcome: str
 

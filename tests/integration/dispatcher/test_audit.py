@@ -50,7 +50,7 @@ async def test_a_match_without_a_delivery_is_counted_until_it_has_one(
             await kept.events.add([event])  # a block each
         documents = deliveries(events)
         await database[store.DELIVERIES].insert_many(documents[:7] + documents[8:])
-        books, settled = Audit(kept), time.time() - 60
+        books, settled = Audit(kept, keep_seconds=10 * 365 * 86_400), time.time() - 60
         found = []
         for _ in range(12):
             await books.check(settled)

@@ -11,9 +11,19 @@ from edurelay.events.ids import new_id
 from edurelay.mongo import Database
 from edurelay_webhook_dispatcher.index import SPAN_MS, Entry, EventIndex
 from edurelay_webhook_dispatcher.store import EVENTS, GIVEN_IDS
+from edurelay_webhook_dispatcher.wanted import Wanted
 
 TENANTS = ("north", "north2")
 START = 1_800_000_000_000
+
+WANTED = (
+    Wanted(),
+    Wanted(types=("x.y",)),
+    Wanted(types=("x.*",), subject="s"),
+    Wanted(types=("*.z",), since=START + 1),
+    Wanted(since=START + 1, until=START + SPAN_MS),
+    Wanted(until=START + SPAN_MS),
+)
 
 #: Together, apart by about the span of a block, and far apart.
 moments = st.sampled_from([0, 1, 1000, SPAN_MS - 1, SPAN_MS, SPAN_MS + 1, 5 * SPAN_MS]).map(lambda after: START + after)
@@ -56,24 +66,40 @@ async def test_pages_and_look_ups_are_those_of_a_plain_list(
         everything = {(each.tenant, each.id): each for batch in written for each in batch}
         for tenant in TENANTS:
             own = sorted((e for e in everything.values() if e.tenant == tenant), key=lambda e: e.key, reverse=True)
-            for type_, subject in ((None, None), ("x.y", None), ("x.z", "s")):
-                expected = [e for e in own if type_ in (None, e.type) and subject in (None, e.subject)]
-                assert await pages(index, tenant, type_, subject, limit) == expected
+            for wanted in WANTED:
+                expected = [e for e in own if wanted.takes(e.type, e.subject, e.moment)]
+                assert await pages(index, tenant, wanted, limit) == expected
             ids = [e.id for e in own]
             assert await index.find(tenant, [*ids, "chosen/99", f"evt_{START:012x}{99:020x}"]) == {e.id: e for e in own}
             for e in own:
                 assert await index.find(tenant, [e.id]) == {e.id: e}
 
 
-async def pages(index: EventIndex, tenant: str, type_: str | None, subject: str | None, limit: int) -> list[Entry]:
+async def pages(index: EventIndex, tenant: str, wanted: Wanted, limit: int) -> list[Entry]:
+    """Return everything, by pages that look at so few entries that some of them are empty."""
     found: list[Entry] = []
     before = None
     while True:
-        page = await index.page(tenant, type_=type_, subject=subject, before=before, limit=limit)
+        page, before = await index.page(tenant, wanted, before=before, limit=limit, examined=5)
+        assert len(page) <= limit
         found += page
-        if len(page) < limit:
+        if before is None:
             return found
-        before = page[-1].key
+
+
+async def test_old_blocks_are_forgotten_with_the_ids_that_led_to_them(mongo_uri: str) -> None:
+    async with await Database.connect(mongo_uri, new_id("test"), collections=[EVENTS, GIVEN_IDS]) as database:
+        index = EventIndex(database[EVENTS], database[GIVEN_IDS])
+        old = [entry(tenant, n, START + n, n % 2 == 0, "x.y", None) for n in range(4) for tenant in TENANTS]
+        young = [entry(tenant, 9, START + 100_000, True, "x.y", None) for tenant in TENANTS]
+        for each in (*old, *young):
+            await index.add([each])
+        assert [await index.tenant_behind(name) for name in (None, *TENANTS)] == [*TENANTS, None]
+        assert [await index.forget("north", START + 90_000, limit=3) for _ in range(3)] == [3, 1, 0]
+        assert await pages(index, "north", Wanted(), 100) == [young[0]]
+        assert await index.find("north", [each.id for each in old]) == {}
+        assert len(await pages(index, "north2", Wanted(), 100)) == 5
+        assert await database[GIVEN_IDS].count_documents({}) == 1 + 3
 
 
 async def test_a_cursor_of_somebody_elses_making_shows_nothing_of_another_tenant(mongo_uri: str) -> None:
@@ -81,5 +107,5 @@ async def test_a_cursor_of_somebody_elses_making_shows_nothing_of_another_tenant
         index = EventIndex(database[EVENTS], database[GIVEN_IDS])
         await index.add([entry(tenant, 1, START, False, "x.y", None) for tenant in TENANTS])
         for before in ("", "~", "evt_", "0", "north2/", "../north2/evt_f", "evt_" + "f" * 32):
-            found = await index.page("north", type_=None, subject=None, before=before, limit=5)
+            found, _ = await index.page("north", Wanted(), before=before, limit=5)
             assert {each.tenant for each in found} <= {"north"}

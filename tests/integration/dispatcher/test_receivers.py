@@ -23,6 +23,7 @@ from edurelay.kafka.producer import Producer
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import Document
 from edurelay_sandbox.receiver import Authority, Names, Receiver, answer
+from edurelay_webhook_dispatcher.wanted import WantedDeliveries
 from integration.dispatcher.receivers import BY_SCHEDULE, ROWS, SCHEDULE, THROTTLED, Dead, Delivered, Row, Waits, again
 from integration.dispatcher.world import ENDPOINT, Dispatcher, Log, Terms, dispatcher
 
@@ -87,7 +88,7 @@ async def settled(working: Dispatcher, row: Row, attempts: int) -> list[Document
     wanted = (status[type(row.then)].value, attempts)
     async with asyncio.timeout(20):
         while True:
-            found = await working.repository.deliveries(endpoint=ENDPOINT, status=None, before=None, limit=100)
+            found, _ = await working.repository.deliveries(WantedDeliveries(endpoint=ENDPOINT), before=None, limit=100)
             if [(each["status"], len(each["attempts"])) for each in found] == [wanted] * row.events:
                 return found
             # A delivery that has gone another way never comes back.

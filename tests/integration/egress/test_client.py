@@ -148,6 +148,7 @@ async def test_a_name_that_is_not_looked_up_in_time_is_a_timeout_before_sending(
         with pytest.raises(EgressTimeout) as caught:
             await get(client, "https://receiver.test/", timeout=0.1)
     assert not caught.value.sent
+    assert list(caught.value.phases) == ["lookup"]
 
 
 async def test_a_connection_that_is_not_taken_in_time_is_a_timeout_before_sending() -> None:
@@ -160,6 +161,7 @@ async def test_a_connection_that_is_not_taken_in_time_is_a_timeout_before_sendin
                 with pytest.raises(EgressTimeout) as caught:
                     await get(client, f"http://127.0.0.1:{address[1]}/", timeout=10)
     assert not caught.value.sent
+    assert list(caught.value.phases) == ["lookup", "connect"]
 
 
 async def test_a_refused_connection_is_a_failure_before_sending(client: EgressClient) -> None:
@@ -239,6 +241,7 @@ async def test_a_certificate_has_to_be_valid_trusted_and_for_the_host(kind: int,
         with pytest.raises(EgressFailed) as caught:
             await get(client, url)
     assert (caught.value.reason, caught.value.sent) == ("tls", False)
+    assert list(caught.value.phases) == ["lookup", "connect", "tls"]
     assert receiver.requests == []
 
 
@@ -261,9 +264,11 @@ async def test_a_failure_quotes_neither_url_nor_headers(client: EgressClient, re
 
 async def test_connections_are_kept_for_the_next_request(client: EgressClient, receiver: Receiver) -> None:
     receiver.play(answer(body=b"ok"))
-    for _ in range(5):
-        await client.request("POST", receiver.url, data=b"x", timeout=5, max_bytes=10)
+    replies = [await client.request("POST", receiver.url, data=b"x", timeout=5, max_bytes=10) for _ in range(5)]
     assert (receiver.connections, len(receiver.requests)) == (1, 5)
+    assert list(replies[0].phases) == ["lookup", "connect", "send", "wait", "read"]
+    assert [list(reply.phases) for reply in replies[1:]] == [["send", "wait", "read"]] * 4
+    assert all(sum(reply.phases.values()) == reply.duration_ms for reply in replies)
 
 
 async def test_a_connection_with_an_unread_rest_is_not_used_again(client: EgressClient, receiver: Receiver) -> None:

@@ -16,7 +16,8 @@ BODIES: dict[str, Any] = {
     "create_endpoint": RECEIVER,
     "change_endpoint": {"description": "x"},
     "rotate_secret": {"overlap_seconds": 60},
-    "test_endpoint": {"event_type": "a.b"},
+    "test_endpoint": {"event_type": "student.created"},
+    "redeliver_chosen": {"status": "delivered"},
     "replay": {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
     "create_connection": MOODLE,
     "change_connection": {"name": "x"},
@@ -45,6 +46,7 @@ DELIVERY = {
     "created_at": "t",
     "updated_at": "t",
 }
+REDELIVERY = {"redelivery_id": "rdl_1", "asked_at": "t", "completed": True, "redelivered": 2, "skipped": 0}
 ENTITY = {
     "id": "0d9c3a52-0000-8000-8000-000000000001",
     "type": "student",
@@ -121,6 +123,7 @@ MISSING = {
     "run_id": "run_00000000000000000000000000000000",
     "event_id": "evt_00000000000000000000000000000000",
     "delivery_id": "dlv_00000000000000000000000000000000",
+    "redelivery_id": "rdl_000000000000000000000000",
     "entity_id": "00000000-0000-8000-8000-000000000000",
     "tenant_id": "00000000-0000-4000-8000-000000000000",
     "key_id": "00000000",
@@ -146,7 +149,8 @@ async def furnish(world: World, tenant: Caller) -> dict[str, str]:
     tell("GET", f"{inside}/entities/student/{ENTITY['id']}", ENTITY)
     at_endpoint = f"{inside}/endpoints/{endpoint['id']}"
     tell("GET", f"{at_endpoint}/ledger", {"matched": 0, "delivered": 0, "pending": 0, "dead_lettered": 0})
-    tell("POST", f"{at_endpoint}/redeliver", {"redelivered": 0}, 202)
+    tell("POST", f"{at_endpoint}/redeliver", REDELIVERY, 202)
+    tell("GET", f"{at_endpoint}/redeliveries/rdl_1", REDELIVERY)
     tell("POST", f"{at_endpoint}/replay", {"replay_id": "r"}, 202)
     tell("POST", f"{at_endpoint}/test", DELIVERY, 202)
     return {
@@ -156,6 +160,7 @@ async def furnish(world: World, tenant: Caller) -> dict[str, str]:
         "run_id": run["id"],
         "event_id": "evt_1",
         "delivery_id": "dlv_1",
+        "redelivery_id": "rdl_1",
         "entity_id": str(ENTITY["id"]),
         "type": "student",
     }

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from edurelay.events import topics
+from edurelay.events.catalogue import EVENT_TYPES
 from edurelay.messages.subscriptions import Subscription, sealing_context
 from edurelay.security.sealing import Sealer
 from edurelay_sandbox.receiver import Receiver
 from integration.egress.addresses import urls
+from integration.gateway.routes import REDELIVERY
 from integration.gateway.world import INTERNAL_TOKEN, RECEIVER, SEAL_KEYS, Caller, World, running, until
 
 COUNTED = {"matched": 3, "delivered": 1, "pending": 1, "dead_lettered": 1}
@@ -21,6 +23,7 @@ DELIVERY = {
     "id": "dlv_0019-3.1029-ep_x",
     "event_id": "evt_1",
     "event_type": "endpoint.test",
+    "subject": None,
     "endpoint_id": "ep_x",
     "sequence": None,
     "status": "pending",
@@ -200,17 +203,60 @@ async def test_what_the_owner_asks_reaches_the_dispatcher(world: World, tenant: 
     endpoint = await tenant.made("/v1/endpoints", RECEIVER)
     path, inside = f"/v1/endpoints/{endpoint['id']}", f"/internal/tenants/{tenant.tenant}/endpoints/{endpoint['id']}"
     world.neighbours.tell("GET", f"{inside}/ledger", COUNTED)
-    world.neighbours.tell("POST", f"{inside}/redeliver", {"redelivered": 2}, 202)
+    world.neighbours.tell("POST", f"{inside}/redeliver", REDELIVERY, 202)
     world.neighbours.tell("POST", f"{inside}/replay", {"replay_id": "rpl_1"}, 202)
     world.neighbours.tell("POST", f"{inside}/test", DELIVERY, 202)
 
     assert (await tenant("GET", f"{path}/ledger")).body == COUNTED
-    assert (await tenant("POST", f"{path}/redeliver")).body == {"redelivered": 2}
+    told = await tenant("POST", f"{path}/redeliver")
+    assert (told.body, told.headers["Location"]) == (REDELIVERY, f"{path}/redeliveries/rdl_1")
     replay: dict[str, Any] = {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00+01:00"}
     assert (await tenant("POST", f"{path}/replay", replay)).body == {"replay_id": "rpl_1"}
     assert world.neighbours.last("POST", f"{inside}/replay")["event_types"] == []
     assert (await tenant("POST", f"{path}/test")).body == DELIVERY
-    assert world.neighbours.last("POST", f"{inside}/test") == {"event_type": "endpoint.test"}
+    assert world.neighbours.last("POST", f"{inside}/test") == {"event_type": "endpoint.test", "data": None}
+
+
+async def test_a_redelivery_is_chosen_and_followed(world: World, tenant: Caller) -> None:
+    endpoint = await tenant.made("/v1/endpoints", RECEIVER)
+    path, inside = f"/v1/endpoints/{endpoint['id']}", f"/internal/tenants/{tenant.tenant}/endpoints/{endpoint['id']}"
+    world.neighbours.tell("POST", f"{inside}/redeliver", REDELIVERY, 202)
+    world.neighbours.tell("GET", f"{inside}/redeliveries/rdl_1", REDELIVERY)
+    chosen = {"status": "delivered", "event_types": ["student.*"], "subject": "s", "since": "2026-01-01T00:00:00Z"}
+    assert (await tenant("POST", f"{path}/redeliver", chosen)).status == 202
+    assert world.neighbours.last("POST", f"{inside}/redeliver") == chosen | {"until": None}
+    assert (await tenant("GET", f"{path}/redeliveries/rdl_1")).body == REDELIVERY
+    assert (await tenant("GET", f"{path}/redeliveries/rdl_2")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("chosen", "field"),
+    [
+        ({"status": "pending"}, "status"),
+        ({"event_types": ["student"], "since": "now"}, "since"),
+        ({"event_types": ["a..x"]}, "event_types[0]"),
+        ({"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}, "until"),
+        ({"endpoint": "ep_other"}, "endpoint"),
+    ],
+)
+async def test_a_redelivery_that_cannot_be_chosen_so_is_refused(
+    tenant: Caller, chosen: dict[str, Any], field: str
+) -> None:
+    endpoint = await tenant.made("/v1/endpoints", RECEIVER)
+    told = await tenant("POST", f"/v1/endpoints/{endpoint['id']}/redeliver", chosen)
+    assert (told.status, told.body["field"]) == (422, field)
+
+
+async def test_a_test_event_of_any_type_of_the_catalogue_carries_an_example(world: World, tenant: Caller) -> None:
+    endpoint = await tenant.made("/v1/endpoints", RECEIVER)
+    inside = f"/internal/tenants/{tenant.tenant}/endpoints/{endpoint['id']}/test"
+    world.neighbours.tell("POST", inside, DELIVERY, 202)
+    path = f"/v1/endpoints/{endpoint['id']}/test"
+    assert (await tenant("POST", path, {"event_type": "grade.created"})).status == 202
+    asked = world.neighbours.last("POST", inside)
+    EVENT_TYPES["grade.created"].data.model_validate(asked["data"])
+    told = await tenant("POST", path, {"event_type": "grade.eaten"})
+    assert (told.status, told.body["field"]) == (422, "event_type")
 
 
 def _asked_of(world: World) -> Callable[[], Awaitable[list[str]]]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
+
+import pytest
 
 from integration.gateway.routes import DELIVERY, ENTITY
 from integration.gateway.world import Caller, World
@@ -53,22 +56,45 @@ async def test_deliveries_are_listed_shown_and_made_again(world: World, tenant: 
         "status_code": 500,
         "error": None,
         "response_excerpt": "no",
+        "request_headers": {"authorization": "***"},
+        "response_headers": {"server": "x"},
+        "timing_ms": {"lookup": None, "connect": None, "tls": None, "send": 0.1, "wait": 1.0, "read": 0.4},
+        "connection_reused": True,
         "outcome": "failed",
     }
-    shown = {**DELIVERY, "sequence": None, "reason": None, "next_attempt_at": None}
+    shown = {**DELIVERY, "sequence": None, "subject": None, "reason": None, "next_attempt_at": None}
     identifier = "dlv_0019a6c3b2f-3.1029-ep_00aa"
     world.neighbours.tell("GET", inside, {"data": [DELIVERY], "next_cursor": None})
     world.neighbours.tell("GET", f"{inside}/{identifier}", DELIVERY)
     world.neighbours.tell("GET", f"{inside}/{identifier}/attempts", {"data": [attempt], "next_cursor": None})
     world.neighbours.tell("POST", f"{inside}/{identifier}/redeliver", DELIVERY, 202)
 
-    listed = await tenant("GET", "/v1/deliveries?endpoint=ep_1&event=evt_1&status=dead_lettered")
+    chosen = {"endpoint": "ep_1", "event": "evt_1", "type": "a.*", "subject": "s 1", "status": "dead_lettered"}
+    query = "since=2026-01-01T00:00:00Z&until=2026-01-01T02:00:00%2B01:00"
+    listed = await tenant("GET", f"/v1/deliveries?{urlencode(chosen)}&{query}")
     assert listed.body["data"] == [shown]
     asked = world.neighbours.last("GET", inside)
-    assert asked == {"endpoint": "ep_1", "event": "evt_1", "status": "dead_lettered", "limit": "100"}
+    moments = {"since": "2026-01-01T00:00:00Z", "until": "2026-01-01T02:00:00+01:00"}
+    assert asked == chosen | moments | {"limit": "100"}
     assert (await tenant("GET", f"/v1/deliveries/{identifier}")).body == shown
     assert (await tenant("GET", f"/v1/deliveries/{identifier}/attempts")).body["data"] == [attempt]
     assert (await tenant("POST", f"/v1/deliveries/{identifier}/redeliver")).status == 202
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("since=yesterday", "since"),
+        ("until=2026-01-01T00:00:00", "until"),
+        ("since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z", "until"),
+        ("type=a..b", "type"),
+        ("subject=", "subject"),
+    ],
+)
+@pytest.mark.parametrize("what", ["events", "deliveries"])
+async def test_what_cannot_be_looked_for_is_named(tenant: Caller, what: str, query: str, field: str) -> None:
+    told = await tenant("GET", f"/v1/{what}?{query}")
+    assert (told.status, told.body["field"]) == (400, field)
 
 
 async def test_providers_are_listed_with_their_schemas(tenant: Caller) -> None:

@@ -111,8 +111,8 @@ async def _deliveries(call: Call) -> None:
 
 
 async def _redeliver(call: Call) -> None:
-    count = await call.client.endpoints.redeliver(call.options.endpoint)
-    call.show.rows({"REDELIVERED": "redelivered"}, [{"redelivered": count}], "")
+    done = await call.client.endpoints.redeliver(call.options.endpoint)
+    call.show.rows({"REDELIVERED": "redelivered", "COMPLETED": "completed"}, [done.model_dump()], "")
 
 
 def _topic_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -57,3 +58,11 @@ def at(*segments: str) -> str:
 def given(**values: Any) -> dict[str, Any]:
     """Return what was given: `Ellipsis` stands for what was not, so that None can be said."""
     return {name: value for name, value in values.items() if value is not ...}
+
+
+def stretch(since: datetime | None, until: datetime | None) -> dict[str, str | None]:
+    """Return a stretch of time as the API takes it; both ends have a time zone."""
+    return {
+        "since": since.isoformat() if since is not None else None,
+        "until": until.isoformat() if until is not None else None,
+    }

@@ -16,10 +16,11 @@ from edurelay_client.models import (
     NewEndpoint,
     Page,
     PublicKey,
+    Redelivery,
     Secrets,
     StreamedEvent,
 )
-from edurelay_client.resources.base import Resource, at, given
+from edurelay_client.resources.base import Resource, at, given, stretch
 
 #: How long one call waits for something to come, in seconds.
 _ONE_WAIT = 30.0
@@ -167,10 +168,24 @@ class Endpoints(Resource):
         answer = await self._transport.call("POST", at("endpoints", endpoint_id, "replay"), body=body)
         return str(answer.body["replay_id"])
 
-    async def redeliver(self, endpoint_id: str) -> int:
-        """Deliver all dead letters once more; return how many there were."""
-        answer = await self._transport.call("POST", at("endpoints", endpoint_id, "redeliver"))
-        return int(answer.body["redelivered"])
+    async def redeliver(
+        self,
+        endpoint_id: str,
+        *,
+        status: str | EllipsisType = ...,
+        event_types: Sequence[str] | EllipsisType = ...,
+        subject: str | EllipsisType = ...,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Redelivery:
+        """Deliver all dead letters once more, or what is chosen; many may not be done when this returns."""
+        moments = {name: moment for name, moment in stretch(since, until).items() if moment is not None}
+        body = given(status=status, event_types=event_types, subject=subject) | moments
+        return await self._post(at("endpoints", endpoint_id, "redeliver"), Redelivery, body)
+
+    async def redelivery(self, endpoint_id: str, redelivery_id: str) -> Redelivery:
+        """Return how far a redelivery is."""
+        return await self._get(at("endpoints", endpoint_id, "redeliveries", redelivery_id), Redelivery)
 
     async def events(
         self, endpoint_id: str, *, after: int = 0, limit: int | None = None, wait: float | None = None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from edurelay_client.models import Event, EventOutcome, EventSummary, NewEvent, Page
-from edurelay_client.resources.base import Resource, at
+from edurelay_client.resources.base import Resource, at, stretch
 
 
 class Events(Resource):
@@ -46,11 +47,14 @@ class Events(Resource):
         *,
         type: str | None = None,  # noqa: A002
         subject: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Page[EventSummary]:
-        """Return one page, the newest first."""
-        query = {"type": type, "subject": subject, "limit": limit, "cursor": cursor}
+        """Return one page, the newest first. It may hold fewer than `limit`, or none, and more are behind it as long
+        as it has a `next_cursor`."""
+        query = {"type": type, "subject": subject, **stretch(since, until), "limit": limit, "cursor": cursor}
         return await self._page(at("events"), EventSummary, query)
 
     def every(
@@ -58,6 +62,9 @@ class Events(Resource):
         *,
         type: str | None = None,  # noqa: A002
         subject: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> AsyncIterator[EventSummary]:
         """Yield all, the newest first."""
-        return self._every(at("events"), EventSummary, {"type": type, "subject": subject, "limit": 1000})
+        query = {"type": type, "subject": subject, **stretch(since, until), "limit": 1000}
+        return self._every(at("events"), EventSummary, query)

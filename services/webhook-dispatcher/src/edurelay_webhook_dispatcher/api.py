@@ -10,26 +10,24 @@ from typing import Annotated, Any
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from edurelay.events.envelope import Event
-from edurelay.events.topics import EVENTS as EVENTS_TOPIC
-from edurelay.kafka.log import LogReader
 from edurelay.mongo import Document
 from edurelay.web.operation import Answer, Call, operation
 from edurelay.web.paging import PageQuery, decode_cursor, encode_cursor
 from edurelay.web.problems import Problem
 from edurelay_webhook_dispatcher import views
-from edurelay_webhook_dispatcher.body import kept_format
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
-from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey
-from edurelay_webhook_dispatcher.payload import Payload, Payloads
+from edurelay_webhook_dispatcher.past import PastEvents
+from edurelay_webhook_dispatcher.payload import Payload
 from edurelay_webhook_dispatcher.probes import TEST_EVENT, trial_delivery
+from edurelay_webhook_dispatcher.redeliveries import Redeliveries
 from edurelay_webhook_dispatcher.replays import Replays
 from edurelay_webhook_dispatcher.repository import Repository
 from edurelay_webhook_dispatcher.retrier import Retrier
 from edurelay_webhook_dispatcher.store import Store
 from edurelay_webhook_dispatcher.streams import Ticket
+from edurelay_webhook_dispatcher.wanted import Wanted, WantedDeliveries
 
 ROOT = "/internal/tenants/{tenant}"
 #: How long a reader of a stream may wait here, in seconds, and how often it is looked at what other dispatchers wrote.
@@ -38,13 +36,19 @@ LOOK = 0.25
 
 
 class EventQuery(PageQuery):
-    """Which events."""
+    """Which events: of a type (or a pattern of types), about a subject, that the log took within a stretch of time."""
 
     type: str | None = None
     subject: str | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+    def wanted(self) -> Wanted:
+        """Return what is asked for."""
+        return Wanted((self.type,) if self.type else (), self.subject, _moment(self.since), _moment(self.until))
 
 
-class DeliveryQuery(PageQuery):
+class DeliveryQuery(EventQuery):
     """Which deliveries."""
 
     endpoint: str | None = None
@@ -58,6 +62,18 @@ class StreamQuery(BaseModel):
     after: int = Field(default=0, ge=0)
     limit: int = Field(default=100, ge=1, le=100)
     wait: float = Field(default=0.0, ge=0, le=LONGEST_WAIT)
+
+
+class RedeliverRequest(BaseModel):
+    """Which deliveries of an endpoint are to be made once more."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Annotated[str, Field(pattern="^(delivered|dead_lettered)$")] = "dead_lettered"
+    event_types: list[str] = Field(default_factory=list)
+    subject: str | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
 
 
 class ReplayRequest(BaseModel):
@@ -76,6 +92,7 @@ class TestRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     event_type: str = TEST_EVENT
+    data: dict[str, Any] | None = None
 
 
 class Api:
@@ -87,13 +104,15 @@ class Api:
         endpoints: Endpoints,
         retrier: Retrier,
         replays: Replays,
-        log: LogReader,
+        redeliveries: Redeliveries,
+        past: PastEvents,
     ) -> None:
         self._store = store
         self._endpoints = endpoints
         self._retrier = retrier
         self._replays = replays
-        self._log = log
+        self._redeliveries = redeliveries
+        self._past = past
 
     @operation(
         "GET",
@@ -107,11 +126,10 @@ class Api:
     async def list_events(self, call: Call[None, EventQuery]) -> Answer:
         """Newest first."""
         query = call.query
-        found = await self._repository(call.path).events(
-            type_=query.type, subject=query.subject, before=_key(query.cursor), limit=query.limit
+        found, last = await self._repository(call.path).events(
+            query.wanted(), before=_key(query.cursor), limit=query.limit
         )
-        last = encode_cursor(found[-1].key) if len(found) == query.limit else None
-        return Answer(body=views.EventPage(data=list(map(views.EventView.of, found)), next_cursor=last))
+        return Answer(body=views.EventPage(data=list(map(views.EventView.of, found)), next_cursor=_cursor(last)))
 
     @operation(
         "GET",
@@ -127,8 +145,8 @@ class Api:
         entry = await repository.event(call.path["id"])
         if entry is None:
             raise _missing("event")
-        event = await self._read(*entry.position, call.path["id"])
-        deliveries = await self._deliveries_of(repository, entry)
+        event = await self._past.event(*entry.position, call.path["id"])
+        deliveries = await repository.deliveries_of(entry)
         shown = [
             views.DeliveryOfEvent(id=each.id, endpoint_id=each.endpoint_id, status=each.status, attempts=each.attempts)
             for each in map(views.DeliveryView.of, deliveries)
@@ -153,15 +171,17 @@ class Api:
     async def list_deliveries(self, call: Call[None, DeliveryQuery]) -> Answer:
         """Newest first within each endpoint."""
         query, repository = call.query, self._repository(call.path)
+        wanted = WantedDeliveries(query.wanted(), query.endpoint, query.status)
+        before = _key(query.cursor)
         if query.event is not None:
             entry = await repository.event(query.event)
-            every = await self._deliveries_of(repository, entry) if entry is not None else []
-            found = [each for each in every if _fits(each, query)]
-            return Answer(body=views.DeliveryPage(data=list(map(views.DeliveryView.of, found)), next_cursor=None))
-        found = await repository.deliveries(
-            endpoint=query.endpoint, status=query.status, before=_key(query.cursor), limit=query.limit
-        )
-        page = views.DeliveryPage(data=list(map(views.DeliveryView.of, found)), next_cursor=_next(found, query))
+            every = await repository.deliveries_of(entry) if entry is not None else []
+            found = [each for each in every if wanted.takes(each) and (before is None or each["_id"] < before)]
+            last = found[query.limit - 1]["_id"] if len(found) > query.limit else None
+            found = found[: query.limit]
+        else:
+            found, last = await repository.deliveries(wanted, before=before, limit=query.limit)
+        page = views.DeliveryPage(data=list(map(views.DeliveryView.of, found)), next_cursor=_cursor(last))
         return Answer(body=page)
 
     @operation(
@@ -203,7 +223,9 @@ class Api:
         delivery = await self._delivery(call.path)
         key = DeliveryKey.from_stored(delivery["_id"])
         repository = self._repository(call.path)
-        await repository.redeliver(delivery, await self._payload(key, delivery))
+        payload = None if "body" in delivery else await self._payload(delivery)
+        if not await repository.redeliver(delivery, payload):
+            raise _missing("delivery")
         self._retrier.wake()
         again = await repository.delivery(key)
         return Answer(202, views.DeliveryView.of(again or delivery))
@@ -211,17 +233,35 @@ class Api:
     @operation(
         "POST",
         f"{ROOT}/endpoints/{{id}}/redeliver",
-        summary="Deliver all dead letters of an endpoint once more",
+        summary="Deliver what is chosen of an endpoint's deliveries once more",
         tag="endpoints",
         auth="internal",
-        answers={202: views.Redelivered},
+        body=RedeliverRequest,
+        body_required=False,
+        answers={202: views.RedeliveryView},
     )
-    async def redeliver_dead_letters(self, call: Call[None, None]) -> Answer:
-        """While the endpoint is disabled they wait."""
-        endpoint = self._endpoint(call.path)
-        count = await self._repository(call.path).redeliver_dead_letters(endpoint.id)
-        self._retrier.wake()
-        return Answer(202, views.Redelivered(redelivered=count))
+    async def redeliver_chosen(self, call: Call[RedeliverRequest, None]) -> Answer:
+        """All dead letters where nothing is chosen. While the endpoint is disabled they wait."""
+        endpoint, asked = self._endpoint(call.path), call.body
+        events = Wanted(asked.event_types, asked.subject, _moment(asked.since), _moment(asked.until))
+        redelivery = await self._redeliveries.ask(endpoint.tenant, WantedDeliveries(events, endpoint.id, asked.status))
+        return Answer(202, views.RedeliveryView.of(redelivery))
+
+    @operation(
+        "GET",
+        f"{ROOT}/endpoints/{{id}}/redeliveries/{{redelivery}}",
+        summary="How far a redelivery is",
+        tag="endpoints",
+        auth="internal",
+        answers={200: views.RedeliveryView},
+    )
+    async def get_redelivery(self, call: Call[None, None]) -> Answer:
+        """Where it stands."""
+        path = call.path
+        found = await self._redeliveries.get(path["tenant"], path["id"], path["redelivery"])
+        if found is None:
+            raise _missing("redelivery")
+        return Answer(body=views.RedeliveryView.of(found))
 
     @operation(
         "GET",
@@ -250,7 +290,7 @@ class Api:
         endpoint, query = self._endpoint(call.path), call.query
         tickets = await self._tickets(endpoint, query)
         names = [ticket.key.stored for ticket in tickets]
-        documents = await self._repository(call.path).deliveries_by_name(names)
+        documents = await self._repository(call.path).whole(names)
         streamed = [
             views.StreamedEvent(
                 sequence=ticket.number,
@@ -297,7 +337,7 @@ class Api:
     )
     async def test(self, call: Call[TestRequest, None]) -> Answer:
         """The event is made for this endpoint alone and is not published."""
-        document = trial_delivery(self._endpoint(call.path), call.body.event_type)
+        document = trial_delivery(self._endpoint(call.path), call.body.event_type, call.body.data)
         await self._store.add_pending([document])
         self._retrier.wake()
         return Answer(202, views.DeliveryView.of(document))
@@ -327,37 +367,29 @@ class Api:
             raise _missing("delivery")
         return found
 
-    async def _deliveries_of(self, repository: Repository, entry: Entry) -> list[Document]:
-        return await repository.deliveries_of(entry, self._endpoints.ids_of(repository.tenant))
-
     async def _event_of(self, endpoint: Endpoint, ticket: Ticket, delivery: Document | None) -> Any:
         """Return the body of a delivery in the stream, None where it is gone or no JSON. One whose first attempt is
         under way may not be written yet."""
-        delivery = delivery or {"event_id": ticket.event_id, "body_format": endpoint.body_format.value}
+        if delivery is None:
+            delivery = {
+                "_id": ticket.key.stored,
+                "event_id": ticket.event_id,
+                "body_format": endpoint.body_format.value,
+            }
         try:
-            return orjson.loads((await self._payload(ticket.key, delivery)).body)
+            return orjson.loads(delivery.get("body") or (await self._payload(delivery)).body)
         except (Problem, orjson.JSONDecodeError):
             return None
 
-    async def _payload(self, key: DeliveryKey, delivery: Document) -> Payload:
-        """Return what is to be delivered once more: of a delivery that arrived, from the log."""
-        if "body" in delivery:
-            return Payload.kept(delivery)
-        endpoint = self._endpoints.get(key.endpoint)
-        if endpoint is None:
+    async def _payload(self, delivery: Document) -> Payload:
+        """Return what is to be delivered once more of a delivery that arrived."""
+        if self._endpoints.get(DeliveryKey.from_stored(delivery["_id"]).endpoint) is None:
             raise Problem(409, "endpoint_deleted", "The endpoint was deleted; nothing can be delivered to it.")
-        event = await self._read(*key.position, delivery["event_id"]) if key.position is not None else None
-        if event is None:
+        payload = await self._past.payload(delivery)
+        if payload is None:
             detail = "The log no longer has this event, so it cannot be delivered again; publish it anew."
             raise Problem(410, "payload_gone", detail)
-        return Payloads(event).of(endpoint.subscription, kept_format(delivery))
-
-    async def _read(self, partition: int, offset: int, event_id: str) -> Event | None:
-        received = await self._log.read_one(EVENTS_TOPIC, partition, offset)
-        if received is None:
-            return None
-        event = Event.from_message(received.headers, received.value)
-        return event if event.id == event_id else None
+        return payload
 
 
 def _missing(kind: str) -> Problem:
@@ -368,13 +400,13 @@ def _milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
+def _moment(moment: datetime | None) -> int | None:
+    return _milliseconds(moment) if moment is not None else None
+
+
 def _key(cursor: str | None) -> str | None:
     return str(decode_cursor(cursor, str)[0]) if cursor else None
 
 
-def _next(found: list[Document], query: PageQuery) -> str | None:
-    return encode_cursor(found[-1]["_id"]) if len(found) == query.limit else None
-
-
-def _fits(delivery: Document, query: DeliveryQuery) -> bool:
-    return query.endpoint in (None, delivery["endpoint"]) and query.status in (None, delivery["status"])
+def _cursor(key: str | None) -> str | None:
+    return encode_cursor(key) if key is not None else None

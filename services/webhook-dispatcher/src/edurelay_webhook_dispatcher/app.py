@@ -39,9 +39,12 @@ from edurelay_webhook_dispatcher.health import Health
 from edurelay_webhook_dispatcher.intake import Intake
 from edurelay_webhook_dispatcher.lanes import CLAIM_SECONDS
 from edurelay_webhook_dispatcher.notices import Notices
+from edurelay_webhook_dispatcher.past import PastEvents
 from edurelay_webhook_dispatcher.probes import Probes
 from edurelay_webhook_dispatcher.recorder import Recorder
+from edurelay_webhook_dispatcher.redeliveries import Redeliveries
 from edurelay_webhook_dispatcher.replays import Replays
+from edurelay_webhook_dispatcher.retention import Retention
 from edurelay_webhook_dispatcher.retrier import Retrier
 from edurelay_webhook_dispatcher.sender import Sender
 from edurelay_webhook_dispatcher.settings import DispatcherSettings
@@ -123,9 +126,21 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     leases = Leases(database[store.LEASES])
     probes = Probes(kept, leases, endpoints, courier, translator, pause=settings.probe_seconds)
     lifetime.spawn("probes", probes.run())
-    lifetime.spawn("the audit", Audit(kept).run())
-    replays = Replays(database[store.REPLAYS], kept, leases, log, endpoints, replayed, wake=retrier.wake)
+    audit = Audit(kept, keep_seconds=settings.delivery_retention_days * 86_400)
+    lifetime.spawn("the audit", audit.run())
+    replays = Replays(kept, leases, log, endpoints, replayed, wake=retrier.wake)
     lifetime.spawn("replays", replays.run())
+    past = PastEvents(log, endpoints)
+    redeliveries = Redeliveries(database[store.REDELIVERIES], kept, leases, past, retrier.wake)
+    lifetime.spawn("redeliveries", redeliveries.run())
+    retention = Retention(
+        kept,
+        leases,
+        deliveries_days=settings.delivery_retention_days,
+        events_days=settings.event_retention_days,
+        pause=settings.retention_seconds,
+    )
+    lifetime.spawn("retention", retention.run())
 
     intake = Intake(endpoints, choice, translator, recorder, DeadLetters(producer), kept)
     consumer = Consumer(
@@ -146,7 +161,7 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     readiness.add("kafka", producer.ping)
     readiness.add("mongo", database.ping)
     application = build_application(
-        [Api(kept, endpoints, retrier, replays, log)],
+        [Api(kept, endpoints, retrier, replays, redeliveries, past)],
         authenticate=InternalOnly(settings.internal_token),
         title="Edurelay webhook-dispatcher, internal",
         version="1",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 #: The answers by which a receiver says that it gets too much, or that nothing behind it answers (Standard Webhooks
 #: 1.0.0). An answer that does not come in time says the same.
@@ -12,7 +13,8 @@ THROTTLING = frozenset({429, 502, 504})
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What came of one attempt. `at` is Unix time, `seconds` the whole exchange, `status` None without an answer;
-    `retry_after` and `wish` are the answer's headers `Retry-After` and `webhook-delivery`."""
+    `retry_after` and `wish` are the answer's headers `Retry-After` and `webhook-delivery`. `sent` and `got` are what
+    may be shown of the headers of the request and of the answer, `phases` where the time went, in milliseconds."""
 
     at: float
     seconds: float
@@ -22,6 +24,9 @@ class Attempt:
     retry_after: str | None = None
     wish: str | None = None
     excerpt: str = ""
+    sent: Mapping[str, str] = field(default_factory=dict)
+    got: Mapping[str, str] = field(default_factory=dict)
+    phases: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def succeeded(self) -> bool:

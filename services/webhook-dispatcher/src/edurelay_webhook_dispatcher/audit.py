@@ -27,10 +27,11 @@ _log = get_logger(__name__)
 
 
 class Audit:
-    """Goes through the index again and again."""
+    """Goes through the index again and again. Deliveries are kept for `keep_seconds`."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, keep_seconds: float) -> None:
         self._store = store
+        self._keep_seconds = keep_seconds
         #: The last block that was looked at, what was missing up to there, and in the round before.
         self._place = ""
         self._missing = 0
@@ -46,10 +47,13 @@ class Audit:
                 _log.warning("the books could not be checked", reason=str(error))
 
     async def check(self, before: float) -> None:
-        """Look up the matches of the next blocks, as far as they are older than a Unix time."""
+        """Look up the matches of the next blocks, as far as they are older than a Unix time, and not so old that their
+        deliveries may have been deleted."""
+        oldest = time.time() - self._keep_seconds
         blocks = await self._store.events.blocks(self._place, BLOCKS)
         for place, entries in blocks:
-            self._missing += await self._missing_of([each for each in entries if each.moment < before * 1000])
+            due = [each for each in entries if oldest * 1000 < each.moment < before * 1000]
+            self._missing += await self._missing_of(due)
             self._place = place
         if len(blocks) < BLOCKS:
             self._place, self._missing_before, self._missing = "", self._missing, 0

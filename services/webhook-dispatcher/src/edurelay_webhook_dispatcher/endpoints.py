@@ -63,10 +63,6 @@ class Endpoints:
         """Return an endpoint, enabled or not."""
         return self._all.get(endpoint_id)
 
-    def ids_of(self, tenant: str) -> list[str]:
-        """Return the ids of a tenant's endpoints."""
-        return [endpoint.id for endpoint in self._all.values() if endpoint.tenant == tenant]
-
     def enabled(self, endpoint: Endpoint) -> bool:
         """Return True if the endpoint may get something."""
         return self._subscribers.has(endpoint.tenant, endpoint.id)

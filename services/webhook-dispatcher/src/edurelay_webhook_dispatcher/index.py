@@ -14,9 +14,10 @@ from typing import Any
 
 import orjson
 
-from edurelay.events.ids import OWN_EVENT_ID, digest, event_key
+from edurelay.events.ids import OWN_EVENT_ID, digest, earliest_key, event_key
 from edurelay.mongo import ASCENDING, DESCENDING, Collection, Document
 from edurelay.mongo.writes import insert_new
+from edurelay_webhook_dispatcher.wanted import EXAMINED, Wanted
 
 #: How far apart the events of one block are at most, in milliseconds.
 SPAN_MS = 60_000
@@ -91,16 +92,39 @@ class EventIndex:
         return [(block["_id"], _entries(block)) for block in found]
 
     async def page(
-        self, tenant: str, *, type_: str | None, subject: str | None, before: str | None, limit: int
-    ) -> list[Entry]:
-        """Return entries, newest first, from behind the key `before`."""
+        self, tenant: str, wanted: Wanted, *, before: str | None, limit: int, examined: int = EXAMINED
+    ) -> tuple[list[Entry], str | None]:
+        """Return entries, newest first, from behind the key `before`, and the key to go on behind, None where there is
+        nothing more. After `examined` entries a page ends, however few of them are wanted."""
         found: list[Entry] = []
-        async for entry in self._newest_first(tenant, before):
-            if type_ in (None, entry.type) and subject in (None, entry.subject):
+        earliest = wanted.since_key
+        async for entry in self._newest_first(tenant, _earlier(before, wanted.until_key)):
+            if entry.key < earliest:
+                return found, None
+            examined -= 1
+            if wanted.takes(entry.type, entry.subject, entry.moment):
                 found.append(entry)
-                if len(found) == limit:
-                    break
-        return found
+            if len(found) == limit or examined == 0:
+                return found, entry.key
+        return found, None
+
+    async def tenant_behind(self, tenant: str | None) -> str | None:
+        """Return the next tenant of whom there is something, the first one behind None."""
+        behind = {"_id": {"$gt": f"{tenant}0" if tenant is not None else ""}}
+        found = await self._blocks.find(behind, {"_id": 1}).sort("_id", ASCENDING).limit(1).to_list(1)
+        return found[0]["_id"].split("/")[0] if found else None
+
+    async def forget(self, tenant: str, until: int, *, limit: int) -> int:
+        """Delete at most `limit` blocks of which every event is from before `until` (milliseconds); return how many it
+        were."""
+        old = _between(tenant, "", earliest_key(until))
+        blocks = await self._blocks.find(old).limit(limit).to_list(limit)
+        given = [each for block in blocks for each in _entries(block) if not OWN_EVENT_ID.fullmatch(each.id)]
+        # While the block is there, what leads to it may be missing, and not the other way round.
+        if given:
+            await self._given_ids.delete_many({"_id": {"$in": [f"{tenant}/{each.id}" for each in given]}})
+        await self._blocks.delete_many({"_id": {"$in": [block["_id"] for block in blocks]}})
+        return len(blocks)
 
     async def _newest_first(self, tenant: str, before: str | None) -> AsyncIterator[Entry]:
         query = _between(tenant, "", _after_span(before) if before else None)
@@ -147,6 +171,10 @@ def _between(tenant: str, first: str, behind: str | None) -> Document:
     """The names of a tenant's blocks from one key to another; a cursor from anywhere else cannot widen it."""
     end = f"{tenant}0"  # The character behind the slash.
     return {"_id": {"$gte": f"{tenant}/{first}", "$lt": min(f"{tenant}/{behind}", end) if behind else end}}
+
+
+def _earlier(before: str | None, until: str | None) -> str | None:
+    return min((key for key in (before, until) if key is not None), default=None)
 
 
 def _after_span(key: str) -> str:

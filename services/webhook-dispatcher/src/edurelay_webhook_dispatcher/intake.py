@@ -145,7 +145,7 @@ class Intake:
         for endpoint, key in missing:
             payload = payloads.of(endpoint.subscription)
             work = Work(key, event.id, event.type, payload.body, now, event.traceparent, settled=finished)
-            work.ids = payload.ids
+            work.ids, work.subject = payload.ids, event.subject
             begun.append((endpoint, work))
         return begun
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import orjson
 
@@ -32,15 +34,17 @@ LOOK = 15.0
 _log = get_logger(__name__)
 
 
-def trial_delivery(endpoint: Endpoint, event_type: str = TEST_EVENT) -> Document:
+def trial_delivery(endpoint: Endpoint, event_type: str = TEST_EVENT, data: Mapping[str, Any] | None = None) -> Document:
     """Return a pending delivery of an event that is made for this endpoint alone, and not published."""
+    if data is None:
+        data = {"endpoint_id": endpoint.id, "message": "This is a test event from Edurelay."}
     event = Event(
         id=new_event_id(),
         type=event_type,
         source="/edurelay/webhook-dispatcher",
         tenant=endpoint.tenant,
         time=now(),
-        data=orjson.dumps({"endpoint_id": endpoint.id, "message": "This is a test event from Edurelay."}),
+        data=orjson.dumps(data),
     )
     key = DeliveryKey(endpoint.tenant, endpoint.id, int(time.time() * 1000), f"t{secrets.token_hex(6)}")
     return pending_delivery(key, event, Payloads(event).of(endpoint.subscription))

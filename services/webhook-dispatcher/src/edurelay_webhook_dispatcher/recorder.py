@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from edurelay.events.envelope import Message, unix_timestamp
 from edurelay.events.topics import DELIVERIES as ATTEMPTS_TOPIC
@@ -24,6 +23,7 @@ from edurelay.runtime.metrics import DELIVERY_SECONDS
 from edurelay.runtime.together import together
 from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.body import format_fields
+from edurelay_webhook_dispatcher.history import kept
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.store import Store
 from edurelay_webhook_dispatcher.work import State, Work
@@ -77,7 +77,7 @@ class Recorder:
         """Write where a delivery stands, and the attempt that left it there."""
         if attempt is not None:
             self._unwritten += 1
-            work.attempts.append(_history(len(work.attempts) + 1, attempt))
+            work.attempts.append(kept(len(work.attempts) + 1, attempt))
             del work.attempts[:-HISTORY]
         self._entries.append(_Written(work, state, attempt, first=not work.recorded))
         work.recorded = True
@@ -176,17 +176,6 @@ def _resting(entries: Mapping[str, _Written]) -> dict[str, float]:
     return {name: since for name, entry in entries.items() if (since := entry.state.rests_since) is not None}
 
 
-def _history(number: int, attempt: Attempt) -> dict[str, Any]:
-    history: dict[str, Any] = {"n": number, "at": unix_timestamp(attempt.at), "ms": round(attempt.seconds * 1000, 2)}
-    if attempt.status is not None:
-        history["status"] = attempt.status
-    if attempt.error is not None:
-        history["error"] = attempt.error
-    if attempt.excerpt:
-        history["excerpt"] = attempt.excerpt
-    return history
-
-
 def _open_fields(entry: _Written) -> Document:
     """The fields that only an open delivery has: what another attempt, or a person, needs."""
     if entry.state.delivered:
@@ -212,6 +201,7 @@ def _document(entry: _Written) -> Document:
         "endpoint": work.key.endpoint,
         "event_id": work.event_id,
         "type": work.event_type,
+        **({"subject": work.subject} if work.subject is not None else {}),
         "status": entry.state.status.value,
         "attempts": work.attempts,
         "updated": time.time(),

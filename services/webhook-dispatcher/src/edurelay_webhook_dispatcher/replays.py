@@ -7,7 +7,6 @@ starts again from the beginning and finds what it has already written.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -18,21 +17,15 @@ from edurelay.events.topics import EVENTS as EVENTS_TOPIC
 from edurelay.kafka.handler import Received
 from edurelay.kafka.log import LogReader
 from edurelay.messages.deliveries import DeliveryStatus
-from edurelay.mongo import Collection, Document
+from edurelay.mongo import Document
 from edurelay.mongo.leases import Leases
-from edurelay.runtime.logging import get_logger
 from edurelay_webhook_dispatcher.body import format_fields
 from edurelay_webhook_dispatcher.choice import Choice
 from edurelay_webhook_dispatcher.endpoints import Endpoints
+from edurelay_webhook_dispatcher.jobs import Hold, Jobs
 from edurelay_webhook_dispatcher.keys import DeliveryKey, replay_origin
 from edurelay_webhook_dispatcher.payload import Payload, Payloads
-from edurelay_webhook_dispatcher.recorder import AWAY
 from edurelay_webhook_dispatcher.store import Store
-
-POLL = 5.0
-LEASE_SECONDS = 60.0
-
-_log = get_logger(__name__)
 
 
 class Replays:
@@ -40,7 +33,6 @@ class Replays:
 
     def __init__(
         self,
-        replays: Collection,
         store: Store,
         leases: Leases,
         log: LogReader,
@@ -49,15 +41,12 @@ class Replays:
         *,
         wake: Callable[[], None],
     ) -> None:
-        self._replays = replays
+        self._jobs = Jobs("replay", store.replays, leases, self._work_off)
         self._store = store
-        self._leases = leases
         self._log_reader = log
         self._endpoints = endpoints
         self._choice = choice
         self._wake_retrier = wake
-        self._asked = asyncio.Event()
-        self._holder = secrets.token_hex(8)
 
     async def ask(
         self,
@@ -71,7 +60,7 @@ class Replays:
         """Keep a replay of what the log took from `since` to `until` (Unix milliseconds) and `patterns` match,
         narrowed to `event_types` where there are any; return its id."""
         replay_id = f"r{secrets.token_hex(6)}"
-        await self._replays.insert_one(
+        await self._jobs.add(
             {
                 "_id": replay_id,
                 "tenant": tenant,
@@ -80,42 +69,23 @@ class Replays:
                 "until": until,
                 "event_types": list(event_types),
                 "patterns": list(patterns),
-                "open": True,
             }
         )
-        self._asked.set()
         return replay_id
 
     async def run(self) -> None:
         """Work off what is open, until cancelled."""
-        while True:
-            try:
-                async for replay in self._replays.find({"open": True}):
-                    await self._work_off(replay)
-            except AWAY as error:
-                _log.warning("a replay was broken off, trying again", reason=str(error))
-            try:
-                async with asyncio.timeout(POLL):
-                    await self._asked.wait()
-            except TimeoutError:
-                pass
-            self._asked.clear()
+        await self._jobs.run()
 
-    async def _work_off(self, replay: Document) -> None:
-        lease = await self._leases.acquire(f"replay/{replay['_id']}", self._holder, LEASE_SECONDS)
-        if lease is None:
-            return
-        try:
-            async for stretch in self._log_reader.read_between(EVENTS_TOPIC, replay["since"], replay["until"]):
-                documents = await self._deliveries(replay, stretch)
-                await self._store.add_pending(documents)
-                if documents:
-                    self._wake_retrier()
-                if not await self._leases.renew(lease, LEASE_SECONDS):
-                    return
-            await self._replays.update_one({"_id": replay["_id"]}, {"$unset": {"open": ""}})
-        finally:
-            await self._leases.release(lease)
+    async def _work_off(self, replay: Document, hold: Hold) -> bool:
+        async for stretch in self._log_reader.read_between(EVENTS_TOPIC, replay["since"], replay["until"]):
+            documents = await self._deliveries(replay, stretch)
+            await self._store.add_pending(documents)
+            if documents:
+                self._wake_retrier()
+            if not await hold():
+                return False
+        return True
 
     async def _deliveries(self, replay: Document, stretch: Sequence[Received]) -> list[Document]:
         """Return the deliveries of what the endpoint gets of a stretch; none where it was deleted."""
@@ -153,6 +123,7 @@ def pending_delivery(key: DeliveryKey, event: Event, payload: Payload) -> Docume
         "endpoint": key.endpoint,
         "event_id": event.id,
         "type": event.type,
+        **({"subject": event.subject} if event.subject is not None else {}),
         "status": DeliveryStatus.PENDING.value,
         "attempts": [],
         "updated": time.time(),

@@ -14,8 +14,10 @@ class DispatcherSettings(ServiceSettings):
     """`retry_schedule` is a comma list of seconds, one entry an attempt; `attempt_seconds` bounds a whole attempt,
     `connect_seconds` its beginning; `require_https` refuses plain HTTP except to hosts that `egress_allow` lists.
     `gateway_url` is told of endpoints that are gone or whose conditions fail, `mapping_url` asked for the ids of other
-    systems. An endpoint that has only failed for `disable_after_seconds` is disabled, and
-    tried every `probe_seconds`."""
+    systems. An endpoint that has only failed for `disable_after_seconds` is disabled, and tried every `probe_seconds`.
+
+    Deliveries that have ended are deleted when nothing has happened to them for `delivery_retention_days`, and an event
+    is found for `event_retention_days`; it is looked for what is too old every `retention_seconds`."""
 
     mongo_database: str = "edurelay_webhook_dispatcher"
     gateway_url: str = ""
@@ -26,6 +28,9 @@ class DispatcherSettings(ServiceSettings):
     require_https: bool = True
     disable_after_seconds: float = Field(default=5 * 86_400.0, gt=0)
     probe_seconds: float = Field(default=3600.0, gt=0)
+    delivery_retention_days: float = Field(default=90.0, gt=0)
+    event_retention_days: float = Field(default=90.0, gt=0)
+    retention_seconds: float = Field(default=3600.0, gt=0)
 
     @field_validator("retry_schedule")
     @classmethod

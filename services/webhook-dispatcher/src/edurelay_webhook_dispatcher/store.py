@@ -16,11 +16,13 @@ from edurelay.mongo.writes import insert_new
 from edurelay_webhook_dispatcher.backlog import Backlog
 from edurelay_webhook_dispatcher.index import EventIndex
 from edurelay_webhook_dispatcher.keys import DeliveryKey
+from edurelay_webhook_dispatcher.ledgers import Ledgers
 from edurelay_webhook_dispatcher.streams import Streams
 
-#: `_id` (see `keys.DeliveryKey.stored`), endpoint, event_id, type, sequence, status, attempts, updated; and only while
-#: it is open: due_at (pending only), body, reason, traceparent, forgiven, ids (a connection, until the body has its
-#: ids).
+#: `_id` (see `keys.DeliveryKey.stored`), endpoint, event_id, type, subject (if any), sequence, status, attempts (see
+#: `history`), updated; and only while it is open: due_at (pending only), body, reason, traceparent, forgiven, ids (a
+#: connection, until the body has its ids). `redelivered_by` is the last redelivery that took it along, `forgotten_by`
+#: the step of the retention that is deleting it.
 DELIVERIES: Final = CollectionSpec("deliveries")
 
 #: The open ones of them: see `backlog`.
@@ -38,8 +40,19 @@ EVENTS: Final = CollectionSpec("events")
 #: `_id` is tenant and the id that the publisher chose; `key` is where the index has the event.
 GIVEN_IDS: Final = CollectionSpec("given_ids")
 
+_STILL_OPEN: Final = Index((("open", ASCENDING),), partial={"open": True})
+
 #: `_id`, tenant, endpoint, since, until (milliseconds), event_types; `open` until all of it stands in `deliveries`.
-REPLAYS: Final = CollectionSpec("replays", indexes=(Index((("open", ASCENDING),), partial={"open": True}),))
+REPLAYS: Final = CollectionSpec("replays", indexes=(_STILL_OPEN, Index((("tenant", ASCENDING),))))
+
+#: See `redeliveries`. They can be followed for as long as deliveries are kept by default.
+REDELIVERIES: Final = CollectionSpec(
+    "redeliveries",
+    indexes=(_STILL_OPEN, Index((("asked_at", ASCENDING),), expire_after_seconds=90 * 86_400)),
+)
+
+#: What was deleted, by endpoint: see `ledgers`.
+LEDGERS: Final = CollectionSpec("ledgers")
 
 #: `_id` is an endpoint at which nothing arrives, `since` a Unix time, `told` how many warnings were given.
 FAILING: Final = CollectionSpec("failing")
@@ -49,7 +62,7 @@ STREAMS: Final = CollectionSpec("streams", indexes=(Index((("stream", ASCENDING)
 
 LEASES: Final = CollectionSpec("leases")
 
-ALL: Final = (DELIVERIES, BACKLOG, EVENTS, GIVEN_IDS, REPLAYS, FAILING, STREAMS, LEASES)
+ALL: Final = (DELIVERIES, BACKLOG, EVENTS, GIVEN_IDS, REPLAYS, REDELIVERIES, LEDGERS, FAILING, STREAMS, LEASES)
 
 
 @dataclass(frozen=True)
@@ -60,12 +73,16 @@ class Store:
     deliveries: Collection
     backlog: Backlog
     streams: Streams
+    replays: Collection
+    ledgers: Ledgers
 
     @classmethod
     def of(cls, database: Database) -> Self:
         """Return those of a database."""
         events = EventIndex(database[EVENTS], database[GIVEN_IDS])
-        return cls(events, database[DELIVERIES], Backlog(database[BACKLOG]), Streams(database[STREAMS]))
+        deliveries, backlog = database[DELIVERIES], Backlog(database[BACKLOG])
+        ledgers = Ledgers(database[LEDGERS], deliveries, backlog)
+        return cls(events, deliveries, backlog, Streams(database[STREAMS]), database[REPLAYS], ledgers)
 
     async def known(self, names: Sequence[str]) -> frozenset[str]:
         """Return those of the primary keys under which there is a delivery."""

@@ -6,14 +6,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from edurelay.events.envelope import unix_timestamp
+from edurelay.events.envelope import timestamp, unix_timestamp
 from edurelay.mongo import Document
+from edurelay_webhook_dispatcher.history import headers_of
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 
 
 class AttemptView(BaseModel):
-    """One attempt; `duration_ms` is the whole exchange."""
+    """One attempt; `duration_ms` is the whole exchange, `timing_ms` where it went."""
 
     number: int
     at: str
@@ -21,12 +22,16 @@ class AttemptView(BaseModel):
     status_code: int | None
     error: str | None
     response_excerpt: str
+    request_headers: dict[str, str]
+    response_headers: dict[str, str]
+    timing_ms: dict[str, float]
+    connection_reused: bool | None
     outcome: Literal["succeeded", "failed"]
 
     @classmethod
     def of(cls, attempt: dict[str, Any]) -> AttemptView:
         """Read a stored attempt."""
-        status = attempt.get("status")
+        status, phases = attempt.get("status"), attempt.get("phases", {})
         return cls(
             number=attempt["n"],
             at=attempt["at"],
@@ -34,6 +39,10 @@ class AttemptView(BaseModel):
             status_code=status,
             error=attempt.get("error"),
             response_excerpt=attempt.get("excerpt", ""),
+            request_headers=headers_of(attempt.get("sent", "")),
+            response_headers=headers_of(attempt.get("got", "")),
+            timing_ms=phases,
+            connection_reused="lookup" not in phases if phases else None,
             outcome="succeeded" if status is not None and 200 <= status <= 299 else "failed",
         )
 
@@ -44,6 +53,7 @@ class DeliveryView(BaseModel):
     id: str
     event_id: str
     event_type: str
+    subject: str | None
     endpoint_id: str
     sequence: int | None
     status: str
@@ -62,6 +72,7 @@ class DeliveryView(BaseModel):
             id=key.text,
             event_id=document["event_id"],
             event_type=document["type"],
+            subject=document.get("subject"),
             endpoint_id=key.endpoint,
             sequence=document.get("sequence"),
             status=document["status"],
@@ -151,10 +162,26 @@ class Ledger(BaseModel):
     dead_lettered: int
 
 
-class Redelivered(BaseModel):
-    """How many dead letters are due again."""
+class RedeliveryView(BaseModel):
+    """How far a redelivery is: how many deliveries are due again, and how many were left out, since the log no longer
+    has their event or they had changed meanwhile."""
 
+    redelivery_id: str
+    asked_at: str
+    completed: bool
     redelivered: int
+    skipped: int
+
+    @classmethod
+    def of(cls, document: Document) -> RedeliveryView:
+        """Read a stored redelivery."""
+        return cls(
+            redelivery_id=document["_id"],
+            asked_at=timestamp(document["asked_at"]),
+            completed="open" not in document,
+            redelivered=document["redelivered"],
+            skipped=document["skipped"],
+        )
 
 
 class ReplayAsked(BaseModel):

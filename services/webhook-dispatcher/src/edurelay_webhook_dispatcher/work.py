@@ -31,6 +31,7 @@ class Work:
     attempts: list[dict[str, Any]] = field(default_factory=list)
     forgiven: int = 0
     ids: str | None = None
+    subject: str | None = None
     recorded: bool = False
     claimed: bool = False
     ticket: Ticket | None = None

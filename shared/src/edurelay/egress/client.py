@@ -13,22 +13,23 @@ import io
 import select
 import socket
 import ssl
-import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import aiohttp
 from aiohappyeyeballs import AddrInfoType
 from aiohttp.abc import AbstractResolver
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
 from yarl import URL
 
 from edurelay.egress.errors import AddressRefused, EgressError, EgressFailed, EgressTimeout
 from edurelay.egress.guard import AddressGuard
+from edurelay.egress.phases import Phases, Stopwatch
 from edurelay.egress.urls import checked
 
 #: Above this size the client library wants a body as a file, which it sends in pieces.
@@ -38,13 +39,14 @@ _WHOLE_BODY_BYTES: Final = 1024 * 1024
 @dataclass(frozen=True, slots=True)
 class EgressAnswer:
     """An answer of any status. `headers` are found in any case, `body` is as it came over the wire, cut after the
-    allowed bytes if `truncated`; `duration_ms` is the whole exchange."""
+    allowed bytes if `truncated`; `duration_ms` is the whole exchange, `phases` where the time went."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     truncated: bool
     duration_ms: float
+    phases: Phases
 
 
 class EgressClient:
@@ -81,7 +83,7 @@ class EgressClient:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
+            connector=_Connector(
                 limit=self._limit,
                 limit_per_host=self._limit_per_host,
                 resolver=self._resolver,
@@ -123,19 +125,22 @@ class EgressClient:
         `AddressRefused`, `EgressTimeout` or `EgressFailed`.
         """
         target = checked(url, self._guard, self._require_https)
-        attempt = _Attempt(target.raw_host)
+        attempt = _Attempt(target.raw_host, Stopwatch(secure=target.scheme == "https"))
         token = _current.set(attempt)
-        began = time.perf_counter()
         try:
             async with asyncio.timeout(timeout):
                 response = await self._send(method, target, headers, data, tls, attempt)
+                attempt.watch.answered()
                 body, truncated = await _read(response, max_bytes)
         except (TimeoutError, aiohttp.ClientError, ValueError) as error:
             # The library's own words are left out: they may quote the URL, which may hold a secret.
-            raise _meaning(error, attempt) from None
+            failure = _meaning(error, attempt)
+            failure.phases = attempt.watch.phases()
+            raise failure from None
         finally:
             _current.reset(token)
-        return EgressAnswer(response.status, response.headers, body, truncated, (time.perf_counter() - began) * 1000)
+        phases = attempt.watch.phases()
+        return EgressAnswer(response.status, response.headers, body, truncated, sum(phases.values()), phases)
 
     async def _send(
         self,
@@ -168,6 +173,7 @@ class EgressClient:
             attempt.refused = error
             raise PermissionError(str(error)) from None  # An OSError lets the next candidate have its turn.
         attempt.tried = True
+        attempt.watch.dialled()
         return socket.socket(family, kind, protocol)
 
 
@@ -176,6 +182,7 @@ class _Attempt:
     """What happened to one request on its way: seen by the socket's maker and the request's sender in its context."""
 
     host: str | None
+    watch: Stopwatch
     refused: AddressRefused | None = None
     tried: bool = False  # a connection to an allowed address was begun, none kept from before was used
     transport: asyncio.Transport | None = None  # what the request was written to
@@ -197,13 +204,32 @@ class _Stale(aiohttp.ClientError):
     """The kept connection is of no use, and no byte of the request was written to it."""
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Tells the end of connecting from that of the TLS handshake: a connection's protocol is made between the two."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        make = self._factory
+
+        def made() -> ResponseHandler:
+            _current.get().watch.connected()
+            return make()
+
+        self._factory = made  # type: ignore[assignment]
+
+
 class _Request(ClientRequest):
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         attempt = _current.get()
         if not attempt.tried and _stale(conn):
             raise _Stale
         attempt.transport = conn.transport
+        attempt.watch.ready()
         return await super().send(conn)
+
+    async def write_bytes(self, *args: Any, **options: Any) -> None:
+        await super().write_bytes(*args, **options)
+        _current.get().watch.written()
 
 
 #: What the other side's end of a connection looks like, beside errors, which are always told.

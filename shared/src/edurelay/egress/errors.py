@@ -3,13 +3,17 @@ each may be shown to the tenant whose request it was; what an operator needs bey
 
 from __future__ import annotations
 
+from edurelay.egress.phases import Phases
+
 
 class EgressError(Exception):
-    """The request brought no answer. `sent` tells whether any byte of it may have reached the other side."""
+    """The request brought no answer. `sent` tells whether any byte of it may have reached the other side, `phases`
+    where the time went; the last of them is the one that did not end."""
 
     def __init__(self, message: str, *, sent: bool = False) -> None:
         super().__init__(message)
         self.sent = sent
+        self.phases: Phases = {}
 
 
 class UrlRefused(EgressError):

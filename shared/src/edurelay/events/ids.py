@@ -71,6 +71,11 @@ def event_key(event_id: str, moment_ms: int) -> str:
     return _event_id(moment_ms, digest("given", event_id))
 
 
+def earliest_key(moment_ms: int) -> str:
+    """Return the first of all texts by which events of this moment are kept."""
+    return _event_id(moment_ms, bytes(10))
+
+
 def _event_id(moment_ms: int, rest: bytes) -> str:
     return f"evt_{moment_ms:012x}{rest[:10].hex()}"
 

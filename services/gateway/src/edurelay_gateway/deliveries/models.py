@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
+from edurelay.events.catalogue import EVENT_TYPES
 from edurelay.messages.deliveries import DeliveryStatus
-from edurelay.web.paging import PageQuery
 from edurelay_gateway.endpoints.models import EventPattern, EventType
+from edurelay_gateway.events.models import LookingBack, Stretch, Subject
 from edurelay_gateway.mappings.models import Identifier
 
 DeliveryReference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.~-]{1,256}$")]
 
+TEST_EVENT = "endpoint.test"
 
-class DeliveryQuery(PageQuery):
-    """Which deliveries to list."""
+
+def _known(event_type: str) -> str:
+    if event_type != TEST_EVENT and event_type not in EVENT_TYPES:
+        raise ValueError(f"there is no event type of this name; there are {TEST_EVENT} and those of the catalogue")
+    return event_type
+
+
+class DeliveryQuery(LookingBack):
+    """Which deliveries to list: those for which all of the given hold."""
 
     endpoint: Identifier | None = Field(default=None, description="Only those to this endpoint.")
     event: Identifier | None = Field(default=None, description="Only those of this event.")
@@ -31,6 +47,7 @@ class Delivery(BaseModel):
     id: str
     event_id: str
     event_type: str
+    subject: str | None = None
     endpoint_id: str
     sequence: int | None = None
     status: DeliveryStatus
@@ -42,14 +59,31 @@ class Delivery(BaseModel):
 
 
 class DeliveryPage(BaseModel):
-    """Some deliveries."""
+    """Some deliveries. One request looks at a bounded number of them: a page may hold fewer than were asked for, or
+    none, and there are more behind it as long as there is a `next_cursor`."""
 
     data: list[Delivery]
     next_cursor: str | None = None
 
 
+class Timing(BaseModel):
+    """Where the time of an attempt went, in milliseconds, one phase after the other; together they are the whole. A
+    phase that did not take place is null: a kept connection needs neither look-up nor connecting nor TLS. Where no
+    answer came, the last phase is the one that did not end."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    lookup: float | None = Field(default=None, description="Until the host's name was looked up.")
+    connect: float | None = Field(default=None, description="Until there was a connection.")
+    tls: float | None = Field(default=None, description="Until TLS was agreed upon.")
+    send: float | None = Field(default=None, description="Until the request was handed over.")
+    wait: float | None = Field(default=None, description="Until the answer's head was there.")
+    read: float | None = Field(default=None, description="Until the answer's body was read.")
+
+
 class Attempt(BaseModel):
-    """One attempt to deliver; `duration_ms` is the whole exchange, `status_code` null where no answer came."""
+    """One attempt to deliver; `duration_ms` is the whole exchange, `status_code` null where no answer came. Of the
+    request's headers, values that may be secret are `***`; of the answer's, the first ones are kept."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -58,7 +92,11 @@ class Attempt(BaseModel):
     duration_ms: float
     status_code: int | None = None
     error: str | None = None
+    request_headers: dict[str, str] = {}
+    response_headers: dict[str, str] = {}
     response_excerpt: str | None = None
+    timing_ms: Timing = Timing()
+    connection_reused: bool | None = Field(default=None, description="Null where nothing is known of the connection.")
     outcome: str
 
 
@@ -108,11 +146,11 @@ class Ledger(BaseModel):
 
 
 class TestEvent(BaseModel):
-    """The type of the test event that is to be sent."""
+    """The type of the test event that is to be sent: `endpoint.test`, or any of the catalogue, with example data."""
 
     model_config = ConfigDict(extra="forbid")
 
-    event_type: EventType = "endpoint.test"
+    event_type: Annotated[EventType, AfterValidator(_known)] = TEST_EVENT
 
 
 class ReplayRequest(BaseModel):
@@ -131,7 +169,25 @@ class ReplayAccepted(BaseModel):
     replay_id: str
 
 
-class Redelivered(BaseModel):
-    """How many dead letters are due again."""
+class RedeliverRequest(Stretch):
+    """Which of an endpoint's deliveries are to be made once more: those for which all of the given hold. What arrived
+    can come again for as long as the log has its event."""
 
+    model_config = ConfigDict(extra="forbid")
+
+    status: Literal["dead_lettered", "delivered"] = "dead_lettered"
+    event_types: list[EventPattern] = Field(default_factory=list, max_length=100)
+    subject: Subject | None = None
+
+
+class Redelivery(BaseModel):
+    """How far a redelivery is: how many deliveries are due again, and how many were `skipped`, since the log no longer
+    has their event or they had changed meanwhile."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    redelivery_id: str
+    asked_at: str
+    completed: bool
     redelivered: int
+    skipped: int

@@ -7,7 +7,8 @@ from edurelay.web.paging import PageQuery
 from edurelay_gateway.deliveries.models import (
     Delivery,
     Ledger,
-    Redelivered,
+    RedeliverRequest,
+    Redelivery,
     ReplayAccepted,
     ReplayRequest,
     StreamPage,
@@ -173,14 +174,32 @@ class EndpointApi:
     @operation(
         "POST",
         f"{ONE}/redeliver",
-        summary="Deliver all dead letters again",
+        summary="Deliver dead letters, or what else is chosen, again",
         tag="endpoints",
-        answers={202: Redelivered},
+        body=RedeliverRequest,
+        body_required=False,
+        answers={202: Redelivery},
         idempotent=True,
     )
-    async def redeliver_dead_letters(self, call: Call[None, None]) -> Answer:
-        """Each with a whole schedule before it."""
-        return Answer(202, await self._traffic.redeliver(call.tenant, call.path["endpoint_id"]))
+    async def redeliver_chosen(self, call: Call[RedeliverRequest, None]) -> Answer:
+        """All dead letters where nothing is chosen; each with a whole schedule before it. What takes longer than two
+        seconds goes on after the answer, and can be followed at its `Location`."""
+        endpoint_id = call.path["endpoint_id"]
+        redelivery = await self._traffic.redeliver(call.tenant, endpoint_id, call.body)
+        place = f"/v1/endpoints/{endpoint_id}/redeliveries/{redelivery.redelivery_id}"
+        return Answer(202, redelivery, {"Location": place})
+
+    @operation(
+        "GET",
+        f"{ONE}/redeliveries/{{redelivery_id}}",
+        summary="Show how far a redelivery is",
+        tag="endpoints",
+        answers={200: Redelivery},
+    )
+    async def get_redelivery(self, call: Call[None, None]) -> Answer:
+        """It is kept for 90 days."""
+        path = call.path
+        return Answer(body=await self._traffic.redelivery(call.tenant, path["endpoint_id"], path["redelivery_id"]))
 
     @operation(
         "GET",

@@ -1,4 +1,4 @@
-"""What an endpoint's owner asks of the dispatcher: a test, a replay, dead letters again, the ledger."""
+"""What an endpoint's owner asks of the dispatcher: a test, a replay, deliveries again, the ledger."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from edurelay.web.problems import Problem
 from edurelay_gateway.deliveries.models import (
     Delivery,
     Ledger,
-    Redelivered,
+    RedeliverRequest,
+    Redelivery,
     ReplayAccepted,
     ReplayRequest,
     StreamPage,
@@ -47,10 +48,10 @@ class EndpointTraffic:
         """Deliver a stretch of the log once more. Raises `Missing`, `NotInForce`."""
         return await self._ask(tenant, endpoint_id, lambda: self._dispatcher.replay(tenant, endpoint_id, wanted))
 
-    async def redeliver(self, tenant: str, endpoint_id: str) -> Redelivered:
-        """Deliver all dead letters once more. Raises `Missing`, `NotInForce`."""
+    async def redeliver(self, tenant: str, endpoint_id: str, wanted: RedeliverRequest) -> Redelivery:
+        """Deliver what is chosen once more. Raises `Missing`, `NotInForce`."""
         return await self._ask(
-            tenant, endpoint_id, lambda: self._dispatcher.redeliver_dead_letters(tenant, endpoint_id)
+            tenant, endpoint_id, lambda: self._dispatcher.redeliver_chosen(tenant, endpoint_id, wanted)
         )
 
     async def stream(self, tenant: str, endpoint_id: str, query: StreamQuery, wait: float) -> StreamPage:
@@ -65,6 +66,11 @@ class EndpointTraffic:
             if page.data or time.monotonic() >= deadline:
                 page.last = page.data[-1].sequence if page.data else query.after
                 return page
+
+    async def redelivery(self, tenant: str, endpoint_id: str, redelivery_id: str) -> Redelivery:
+        """Return how far a redelivery is. Raises `Missing`."""
+        await self._endpoints.get(tenant, endpoint_id)
+        return await self._dispatcher.redelivery(tenant, endpoint_id, redelivery_id)
 
     async def ledger(self, tenant: str, endpoint_id: str) -> Ledger:
         """Return how many deliveries stand where. Raises `Missing`, `NotInForce`."""

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 from edurelay.web.paging import PageQuery
-from edurelay_gateway.endpoints.models import EventType
+from edurelay_gateway.endpoints.models import EventPattern, EventType
 from edurelay_gateway.moments import Moment
 
 #: The most events that one call may publish, and the most bytes that one event may have.
@@ -66,11 +75,30 @@ class BatchOutcome(BaseModel):
     data: list[EventOutcome]
 
 
-class EventQuery(PageQuery):
-    """Which events to list."""
+class Stretch(BaseModel):
+    """A stretch of the log's time, open at either end."""
 
-    type: EventType | None = None
+    since: AwareDatetime | None = Field(default=None, description="From when the log took the event, this included.")
+    until: AwareDatetime | None = Field(default=None, description="Until when, this not included.")
+
+    @field_validator("until")
+    @classmethod
+    def _in_order(cls, until: datetime | None, found: ValidationInfo) -> datetime | None:
+        since = found.data.get("since")
+        if since is not None and until is not None and until < since:
+            raise ValueError("until lies before since")
+        return until
+
+
+class LookingBack(Stretch, PageQuery):
+    """What is common to looking for events and for their deliveries."""
+
+    type: EventPattern | None = Field(default=None, description="A type, or a beginning of types such as `student.*`.")
     subject: Subject | None = None
+
+
+class EventQuery(LookingBack):
+    """Which events to list: those for which all of the given hold."""
 
 
 class EventSummary(BaseModel):
@@ -86,7 +114,8 @@ class EventSummary(BaseModel):
 
 
 class EventPage(BaseModel):
-    """Some events, the newest first."""
+    """Some events, the newest first. One request looks at a bounded number of them: a page may hold fewer than were
+    asked for, or none, and there are more behind it as long as there is a `next_cursor`."""
 
     data: list[EventSummary]
     next_cursor: str | None = None

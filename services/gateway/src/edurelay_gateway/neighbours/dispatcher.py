@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from edurelay.events.catalogue import EVENT_TYPES
+from edurelay.events.examples import example_of
 from edurelay.web.internal import InternalClient, internal_path
 from edurelay_gateway.deliveries.models import (
     AttemptPage,
@@ -9,7 +11,8 @@ from edurelay_gateway.deliveries.models import (
     DeliveryPage,
     DeliveryQuery,
     Ledger,
-    Redelivered,
+    RedeliverRequest,
+    Redelivery,
     ReplayAccepted,
     ReplayRequest,
     StreamPage,
@@ -54,9 +57,14 @@ class DispatcherService:
         path = internal_path("tenants", tenant, "deliveries", checked(delivery_id, "delivery"), "redeliver")
         return await self._client.post(path, None, Delivery)
 
-    async def redeliver_dead_letters(self, tenant: str, endpoint_id: str) -> Redelivered:
-        """Deliver all dead letters of an endpoint once more."""
-        return await self._client.post(_endpoint(tenant, endpoint_id, "redeliver"), None, Redelivered)
+    async def redeliver_chosen(self, tenant: str, endpoint_id: str, wanted: RedeliverRequest) -> Redelivery:
+        """Deliver what is chosen of an endpoint's deliveries once more."""
+        return await self._client.post(_endpoint(tenant, endpoint_id, "redeliver"), wanted, Redelivery)
+
+    async def redelivery(self, tenant: str, endpoint_id: str, redelivery_id: str) -> Redelivery:
+        """Return how far a redelivery is."""
+        path = _endpoint(tenant, endpoint_id, "redeliveries", checked(redelivery_id, "redelivery"))
+        return await self._client.get(path, Redelivery)
 
     async def stream(self, tenant: str, endpoint_id: str, query: StreamQuery, wait: float) -> StreamPage:
         """Return a part of an endpoint's stream, as soon as there is one, or an empty one after `wait` seconds."""
@@ -72,9 +80,11 @@ class DispatcherService:
         return await self._client.post(_endpoint(tenant, endpoint_id, "replay"), wanted, ReplayAccepted)
 
     async def test(self, tenant: str, endpoint_id: str, event_type: str) -> Delivery:
-        """Send a test event to an endpoint."""
-        return await self._client.post(_endpoint(tenant, endpoint_id, "test"), {"event_type": event_type}, Delivery)
+        """Send a test event to an endpoint, with example data where the type is of the catalogue."""
+        declared = EVENT_TYPES.get(event_type)
+        body = {"event_type": event_type, "data": example_of(declared.data) if declared is not None else None}
+        return await self._client.post(_endpoint(tenant, endpoint_id, "test"), body, Delivery)
 
 
-def _endpoint(tenant: str, endpoint_id: str, verb: str) -> str:
-    return internal_path("tenants", tenant, "endpoints", checked(endpoint_id, "endpoint"), verb)
+def _endpoint(tenant: str, endpoint_id: str, *further: str) -> str:
+    return internal_path("tenants", tenant, "endpoints", checked(endpoint_id, "endpoint"), *further)

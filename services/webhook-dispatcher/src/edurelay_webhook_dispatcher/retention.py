@@ -1,0 +1,102 @@
+"""Retention: what is older than the settings allow is deleted, a little at a time, by one dispatcher at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from typing import Final
+
+from edurelay.messages.deliveries import DeliveryStatus
+from edurelay.mongo import ASCENDING, Document
+from edurelay.mongo.leases import Lease, Leases
+from edurelay.runtime.logging import get_logger
+from edurelay_webhook_dispatcher.keys import DeliveryKey
+from edurelay_webhook_dispatcher.recorder import AWAY
+from edurelay_webhook_dispatcher.store import Store
+
+#: How many deliveries, or blocks of events, one step deletes at most.
+STEP: Final = 500
+BLOCKS: Final = 50
+#: How long a pass may take between two steps, in seconds, before another dispatcher takes it over.
+LEASE_SECONDS: Final = 60.0
+#: How soon after its start a dispatcher looks for the first time, in seconds.
+FIRST: Final = 300.0
+
+_DAY: Final = 86_400.0
+_NAME: Final = "retention"
+_log = get_logger(__name__)
+
+
+class Retention:
+    """Deletes deliveries that have ended and to which nothing has happened for `deliveries_days`, and events that are
+    older than `events_days`, every `pause` seconds. What is pending stays, whatever its age."""
+
+    def __init__(
+        self, store: Store, leases: Leases, *, deliveries_days: float, events_days: float, pause: float
+    ) -> None:
+        self._store = store
+        self._leases = leases
+        self._deliveries_seconds = deliveries_days * _DAY
+        self._events_seconds = events_days * _DAY
+        self._pause = pause
+        self._holder = secrets.token_hex(8)
+
+    async def run(self) -> None:
+        """Sweep, until cancelled."""
+        await asyncio.sleep(min(self._pause, FIRST))
+        while True:
+            try:
+                lease = await self._leases.acquire(_NAME, self._holder, LEASE_SECONDS)
+                if lease is not None:
+                    deleted = await self.sweep(lease)
+                    _log.info("what was too old was deleted", **deleted)
+                    # Held on to, so that nobody else does the same again before it is time.
+                    await self._leases.renew(lease, self._pause / 2)
+            except AWAY as error:
+                _log.warning("what is too old could not be deleted, trying again", reason=str(error))
+            await asyncio.sleep(self._pause)
+
+    async def sweep(self, lease: Lease) -> dict[str, int]:
+        """Delete what is too old now, for as long as the lease can be held; return how much it was."""
+        deliveries = await self._sweep_deliveries(lease, time.time() - self._deliveries_seconds)
+        blocks = await self._sweep_events(lease, time.time() - self._events_seconds)
+        return {"deliveries": deliveries, "blocks_of_events": blocks}
+
+    async def _sweep_deliveries(self, lease: Lease, before: float) -> int:
+        deleted, behind = 0, ""
+        while (key := await self._first_behind(behind)) is not None:
+            prefix = f"{key.tenant}/{key.endpoint}"
+            while names := await self._too_old(prefix, before):
+                if not await self._leases.renew(lease, LEASE_SECONDS):
+                    return deleted
+                forgotten = await self._store.ledgers.forget(key.tenant, key.endpoint, names, before)
+                deleted += forgotten
+                if forgotten == 0 or len(names) < STEP:
+                    break
+            behind = f"{prefix}0"  # The character behind the slash.
+        return deleted
+
+    async def _first_behind(self, name: str) -> DeliveryKey | None:
+        found = await self._some({"_id": {"$gt": name}}, 1)
+        return DeliveryKey.from_stored(found[0]) if found else None
+
+    async def _too_old(self, prefix: str, before: float) -> list[str]:
+        # Nothing is updated before the log took its event, so that the range of keys holds all that may be too old.
+        old = {"$gt": f"{prefix}/", "$lt": f"{prefix}/{max(0, int(before * 1000)):011x}-"}
+        ended = {"$ne": DeliveryStatus.PENDING.value}
+        return await self._some({"_id": old, "status": ended, "updated": {"$lt": before}}, STEP)
+
+    async def _some(self, query: Document, limit: int) -> list[str]:
+        found = self._store.deliveries.find(query, {"_id": 1}).sort("_id", ASCENDING).limit(limit)
+        return [each["_id"] for each in await found.to_list(limit)]
+
+    async def _sweep_events(self, lease: Lease, before: float) -> int:
+        deleted, tenant = 0, await self._store.events.tenant_behind(None)
+        while tenant is not None:
+            while found := await self._store.events.forget(tenant, max(0, int(before * 1000)), limit=BLOCKS):
+                deleted += found
+                if not await self._leases.renew(lease, LEASE_SECONDS):
+                    return deleted
+            tenant = await self._store.events.tenant_behind(tenant)
+        return deleted

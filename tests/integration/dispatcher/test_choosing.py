@@ -207,4 +207,5 @@ async def test_data_that_nobody_can_read_holds_nobody_up(service: Service, tenan
         await service.delivered(tenant, foreign, 2)
         await service.delivered(tenant, listed, 2)
         await service.delivered(tenant, conditional, 1)
-        assert receiver.requests[0].body.endswith(b'"data":{"student_id":}')
+        # In whichever order: events without a subject may lie in different partitions.
+        assert [each for each in receiver.requests if each.body.endswith(b'"data":{"student_id":}')] != []

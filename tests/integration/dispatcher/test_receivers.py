@@ -23,7 +23,6 @@ from edurelay.kafka.producer import Producer
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import Document
 from edurelay_sandbox.receiver import Authority, Names, Receiver, answer
-from edurelay_webhook_dispatcher.wanted import WantedDeliveries
 from integration.dispatcher.receivers import BY_SCHEDULE, ROWS, SCHEDULE, THROTTLED, Dead, Delivered, Row, Waits, again
 from integration.dispatcher.world import ENDPOINT, Dispatcher, Log, Terms, dispatcher
 
@@ -88,7 +87,7 @@ async def settled(working: Dispatcher, row: Row, attempts: int) -> list[Document
     wanted = (status[type(row.then)].value, attempts)
     async with asyncio.timeout(20):
         while True:
-            found, _ = await working.repository.deliveries(WantedDeliveries(endpoint=ENDPOINT), before=None, limit=100)
+            found = await working.store.deliveries.find({"endpoint": ENDPOINT}).sort("_id", -1).to_list(None)
             if [(each["status"], len(each["attempts"])) for each in found] == [wanted] * row.events:
                 return found
             # A delivery that has gone another way never comes back.

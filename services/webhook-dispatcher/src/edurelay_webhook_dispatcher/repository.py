@@ -23,7 +23,20 @@ UNTIL_WRITTEN = 60.0
 
 #: What a list shows of a delivery: not its body, and of its attempts their numbers.
 SHOWN: Final = dict.fromkeys(
-    ("endpoint", "event_id", "type", "subject", "status", "reason", "updated", "due_at", "attempts.n"), 1
+    (
+        "endpoint",
+        "event_id",
+        "type",
+        "subject",
+        "sequence",
+        "body_format",
+        "status",
+        "reason",
+        "updated",
+        "due_at",
+        "attempts.n",
+    ),
+    1,
 )
 
 _OPEN = (DeliveryStatus.PENDING.value, DeliveryStatus.DEAD_LETTERED.value)

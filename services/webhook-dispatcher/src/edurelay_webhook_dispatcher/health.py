@@ -97,16 +97,16 @@ class Health:
 
     async def run(self) -> None:
         """Write and tell, and hear what others know, until cancelled."""
-        refreshed = 0.0
         while True:
-            try:
-                async with asyncio.timeout(REFRESH):
-                    await self._persist(await self._to_do.get())
-            except TimeoutError:
-                pass
-            if time.monotonic() - refreshed > REFRESH:
-                refreshed = time.monotonic()
-                await self._persist(self._refresh)
+            refresh_at = time.monotonic() + REFRESH
+            await self._persist(self._refresh)
+            while (left := refresh_at - time.monotonic()) > 0:
+                try:
+                    async with asyncio.timeout(left):
+                        step = await self._to_do.get()
+                except TimeoutError:
+                    break
+                await self._persist(step)
 
     def _do(self, step: Callable[[], Awaitable[None]]) -> None:
         try:

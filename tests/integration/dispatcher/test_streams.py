@@ -64,6 +64,21 @@ async def test_numbers_go_on_without_a_gap_in_the_next_life(database: Database) 
     assert await second.read(TENANT, ENDPOINT, 9, 10) == []
 
 
+async def test_the_end_of_a_long_stream_is_found_from_where_it_was_noted(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "NOTED", 4)
+    for blocks in (3, 4, 5, 9):
+        those = await opened(database)
+        for _ in range(blocks):
+            number(those, 0, 1)
+            await those.write()
+    assert number(await opened(database), 7)[0].number == 43
+    # Noted was the end behind every fourth block of a life.
+    await database[store.STREAMS].delete_many({"stream": f"{TENANT}/{ENDPOINT}"})
+    assert number(await opened(database), 7)[0].number == 41
+
+
 async def test_a_stream_is_its_endpoints_own(database: Database) -> None:
     those = await opened(database, "ep_1", "ep_10")
     one, ten = number(those, 1, 2), number(those, 1, 2, endpoint="ep_10")

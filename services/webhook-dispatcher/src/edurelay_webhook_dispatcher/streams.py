@@ -29,7 +29,9 @@ LARGEST = 500
 #: For how long numbers are written before they are sent, after two dispatchers have given out the same, in seconds.
 CONTENDED_SECONDS = 60.0
 #: How far back a delivery that may have been numbered before a crash is looked for: more than can be under way.
-RECENT = 10_000
+RECENT = 4_000
+#: After how many blocks it is noted how far a stream goes, so that its end is found without a look at all of it.
+NOTED = 50
 
 
 @dataclass(slots=True, eq=False)
@@ -48,6 +50,7 @@ class _Stream:
     next: int
     unwritten: list[Ticket] = field(default_factory=list)
     contended_until: float = 0.0
+    blocks_since_note: int = 0
     grown: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -107,6 +110,7 @@ class Streams:
                         await self._refused(stream, block)
                     else:
                         self._written(stream, block["count"])
+            await self._note_ends()
 
     async def read(self, tenant: str, endpoint: str, after: int, limit: int) -> list[Ticket]:
         """Return the deliveries behind the number `after`, in their order."""
@@ -137,8 +141,17 @@ class Streams:
         return found
 
     async def _end(self, name: str) -> int:
-        last = await self._blocks.find({"stream": name}).sort("first", DESCENDING).limit(1).to_list(1)
-        return last[0]["first"] + last[0]["count"] - 1 if last else 0
+        noted = await self._blocks.find_one({"_id": f"{name}/end"})
+        end: int = noted["end"] if noted is not None else 0
+        query: Document = {"stream": name, "first": {"$gt": end}}
+        last = await self._blocks.find(query).sort("first", DESCENDING).limit(1).to_list(1)
+        return last[0]["first"] + last[0]["count"] - 1 if last else end
+
+    async def _note_ends(self) -> None:
+        for stream in [each for each in self._streams.values() if each.blocks_since_note >= NOTED]:
+            end = stream.unwritten[0].number - 1 if stream.unwritten else stream.next - 1
+            await self._blocks.update_one({"_id": f"{stream.name}/end"}, {"$max": {"end": end}}, upsert=True)
+            stream.blocks_since_note = 0
 
     async def _refused(self, stream: _Stream, block: Document) -> None:
         present = await self._blocks.find_one({"_id": block["_id"]})
@@ -156,6 +169,7 @@ class Streams:
     @staticmethod
     def _written(stream: _Stream, count: int) -> None:
         del stream.unwritten[:count]
+        stream.blocks_since_note += 1
         stream.grown.set()
         stream.grown = asyncio.Event()
 

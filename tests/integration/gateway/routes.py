@@ -24,6 +24,7 @@ BODIES: dict[str, Any] = {
     "create_tenant": {"name": "x"},
     "create_key": {"name": "x"},
     "disable_gone": {"reason": "r", "version": 1},
+    "enable_recovered": {"version": 1},
     "integrations_create_integration": {"institutionId": "", "provider": "MOODLE", "config": MOODLE["config"]},
     "integrations_update_integration": {"status": "ACTIVE"},
     "integrations_sync_integration": {"entityType": "STUDENT"},

@@ -148,5 +148,5 @@ async def test_a_failed_run_sets_the_status_and_a_good_one_mends_it(world: World
     finished = "2026-02-02T02:02:02.000Z"
     good = await after(RunStatus.SUCCEEDED, finished_at=finished)
     assert (good.body["status"], good.body["last_sync_at"]) == ("ACTIVE", finished)
-    states = await announced(world, connection["id"])
+    states = await until(lambda: announced(world, connection["id"]), lambda told: len(told) >= 3)
     assert [state.status for state in states if state is not None] == ["ACTIVE", "ERROR", "ACTIVE"]

@@ -22,6 +22,7 @@ DELIVERY = {
     "event_id": "evt_1",
     "event_type": "endpoint.test",
     "endpoint_id": "ep_x",
+    "sequence": None,
     "status": "pending",
     "reason": None,
     "attempts": 0,

@@ -55,7 +55,7 @@ async def test_deliveries_are_listed_shown_and_made_again(world: World, tenant: 
         "response_excerpt": "no",
         "outcome": "failed",
     }
-    shown = {**DELIVERY, "reason": None, "next_attempt_at": None}
+    shown = {**DELIVERY, "sequence": None, "reason": None, "next_attempt_at": None}
     identifier = "dlv_0019a6c3b2f-3.1029-ep_00aa"
     world.neighbours.tell("GET", inside, {"data": [DELIVERY], "next_cursor": None})
     world.neighbours.tell("GET", f"{inside}/{identifier}", DELIVERY)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from edurelay.messages.deliveries import DeliveryStatus
+from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERY_ATTEMPTS, DELIVERY_SECONDS, OPEN_BREAKERS, WINDOW_FULL
 from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.endpoint import Endpoint
@@ -20,6 +21,8 @@ from edurelay_webhook_dispatcher.work import State, Work
 
 #: How often the lanes are looked through for work that takes too long, in seconds.
 SWEEP = 0.5
+
+_log = get_logger(__name__)
 
 #: What an attempt came to, by where it left its delivery.
 OUTCOMES = {
@@ -144,7 +147,12 @@ class Courier:
         await self._recorder.room()
         work.begun = time.monotonic()
         DELIVERY_SECONDS.of("queue").observe(work.begun - work.since)
-        attempt = await self._sender.attempt(endpoint, work)
+        try:
+            attempt = await self._sender.attempt(endpoint, work)
+        except Exception:
+            # A fault of ours, which must not keep the delivery from its schedule and its end.
+            _log.exception("an attempt could not be made", delivery=work.key.text)
+            attempt = Attempt(time.time(), 0.0, error="the attempt could not be made")
         DELIVERY_SECONDS.of("request").observe(attempt.seconds)
         state = self._judge(endpoint, work, attempt)
         DELIVERY_ATTEMPTS.of(OUTCOMES[state.status]).inc()

@@ -101,9 +101,11 @@ class Consumer:
                 await self._take_over()
                 await self._read()
                 pause = _FIRST_PAUSE
-            except ConsumerStoppedError:
-                return
-            except (KafkaError, KafkaUnavailable) as error:
+            except (KafkaError, KafkaUnavailable, ConsumerStoppedError, asyncio.CancelledError) as error:
+                if self._stopping.is_set() or _is_cancelled():
+                    if isinstance(error, asyncio.CancelledError):
+                        raise
+                    return
                 broken = True
                 _log.warning("the consumer connects again", group=self._group, pause=pause, reason=str(error))
                 await asyncio.sleep(pause)
@@ -251,3 +253,10 @@ class Consumer:
             unfinished[lane.topic] = unfinished.get(lane.topic, 0) + lane.unfinished
         for topic, count in unfinished.items():
             metrics.CONSUMER_UNFINISHED.of(self._group, topic).set(count)
+
+
+def _is_cancelled() -> bool:
+    """Tell whether this task was cancelled, and not only what it waited for, as the client does to whoever waits for a
+    connection that it closes."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -66,6 +66,7 @@ class Intake:
 
     async def assigned(self, assignments: Sequence[Assignment]) -> None:
         """Remember the end of each partition: what stands before it may have been delivered already."""
+        self._store.streams.reassigned()
         for assignment in assignments:
             self._known_until[assignment.partition] = assignment.end
 

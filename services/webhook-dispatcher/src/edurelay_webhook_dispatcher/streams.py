@@ -32,6 +32,8 @@ CONTENDED_SECONDS = 60.0
 RECENT = 4_000
 #: After how many blocks it is noted how far a stream goes, so that its end is found without a look at all of it.
 NOTED = 50
+#: For how long it is remembered what was numbered lately, in seconds: until what was under way has been met again.
+REMEMBERED_SECONDS = 60.0
 
 
 @dataclass(slots=True, eq=False)
@@ -76,6 +78,8 @@ class Streams:
         self._blocks = blocks
         self._clock = clock
         self._streams: dict[str, _Stream] = {}
+        #: What was numbered lately, by stream and primary key, until a moment of the clock.
+        self._recent: dict[str, tuple[float, dict[str, Ticket]]] = {}
         self._writing = asyncio.Lock()
 
     async def open(self, endpoints: Iterable[tuple[str, str]]) -> None:
@@ -130,15 +134,27 @@ class Streams:
             pass
 
     async def recall(self, keys: Several[DeliveryKey]) -> dict[str, Ticket]:
-        """Return the tickets of those deliveries that were numbered lately, by primary key; their streams are open."""
-        names = {_name(key.tenant, key.endpoint) for key in keys}
-        wanted = {key.stored for key in keys}
+        """Return the tickets of those deliveries that were numbered before this process began with their streams, which
+        are open, by primary key."""
         found: dict[str, Ticket] = {}
-        for name in names:
-            query: Document = {"stream": name, "first": {"$gt": self._streams[name].next - RECENT}}
-            async for block in self._blocks.find(query):
-                found |= {each.key.stored: each for each in _tickets(block) if each.key.stored in wanted}
+        for key in keys:
+            ticket = (await self._numbered_lately(_name(key.tenant, key.endpoint))).get(key.stored)
+            if ticket is not None:
+                found[key.stored] = ticket
         return found
+
+    def reassigned(self) -> None:
+        """Look again at what others have numbered, since their work may be ours now."""
+        self._recent.clear()
+
+    async def _numbered_lately(self, name: str) -> dict[str, Ticket]:
+        now = self._clock()
+        if name not in self._recent or self._recent[name][0] < now:
+            self._recent = {each: known for each, known in self._recent.items() if known[0] >= now}
+            query: Document = {"stream": name, "first": {"$gt": self._streams[name].next - RECENT}}
+            tickets = [ticket async for block in self._blocks.find(query) for ticket in _tickets(block)]
+            self._recent[name] = (now + REMEMBERED_SECONDS, {ticket.key.stored: ticket for ticket in tickets})
+        return self._recent[name][1]
 
     async def _end(self, name: str) -> int:
         noted = await self._blocks.find_one({"_id": f"{name}/end"})

@@ -58,8 +58,8 @@ class Receiver:
     async def _receive(self, request: web.Request) -> web.Response:
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
-        at, port = asyncio.get_running_loop().time(), _told(request, "peername")[1]
-        self.requests.append(Request(headers, body, at, port, _name(_told(request, "peercert"))))
+        at, port = asyncio.get_running_loop().time(), request.get_extra_info("peername", ("", 0))[1]
+        self.requests.append(Request(headers, body, at, port, _name(request.get_extra_info("peercert"))))
         answer = self.script(len(self.requests) - 1)
         await self.open.wait()
         return web.Response(status=answer) if isinstance(answer, int) else answer
@@ -83,11 +83,6 @@ async def receiving(script: Script | int = 204, *, tls: ssl.SSLContext | None = 
     finally:
         receiver.open.set()
         await runner.cleanup()
-
-
-def _told(request: web.Request, name: str) -> Any:
-    assert request.transport is not None
-    return request.transport.get_extra_info(name)
 
 
 def _name(certificate: dict[str, Any] | None) -> str | None:

@@ -14,7 +14,7 @@ from edurelay_gateway.faces.integrations.api import IntegrationApi
 from edurelay_gateway.problems import PROBLEMS, STATUS
 
 #: An inbound webhook carries its own id, and the dispatcher's word may come twice.
-WITHOUT_KEY = {"take_webhook", "disable_gone"}
+WITHOUT_KEY = {"take_webhook", "disable_gone", "enable_recovered"}
 
 
 def operations() -> Iterator[Operation]:

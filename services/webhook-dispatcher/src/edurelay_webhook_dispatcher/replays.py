@@ -23,7 +23,7 @@ from edurelay.runtime.logging import get_logger
 from edurelay_webhook_dispatcher.body import body_of, format_fields, kept_format
 from edurelay_webhook_dispatcher.keys import DeliveryKey, replay_origin
 from edurelay_webhook_dispatcher.matching import matches
-from edurelay_webhook_dispatcher.recorder import AWAY
+from edurelay_webhook_dispatcher.patience import AWAY
 from edurelay_webhook_dispatcher.store import Store
 
 POLL = 5.0

@@ -9,7 +9,7 @@ from edurelay.egress.certificates import CertificateRefused
 from edurelay.egress.client import EgressAnswer, EgressClient
 from edurelay.egress.errors import EgressError, EgressTimeout
 from edurelay.runtime.tracing import continue_trace
-from edurelay_webhook_dispatcher.attempts import Attempt
+from edurelay_webhook_dispatcher.attempts import Attempt, is_success
 from edurelay_webhook_dispatcher.credentials import Proof
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.tokens import TokenUnavailable
@@ -44,8 +44,7 @@ class Sender:
         except (EgressError, TokenUnavailable, CertificateRefused) as error:
             timed_out = isinstance(error, EgressTimeout)
             return Attempt(began, time.time() - began, error=str(error), timed_out=timed_out)
-        success = 200 <= answer.status <= 299
-        kept = proof.hide(answer.body)[: KEPT_OF_SUCCESS if success else KEPT_BYTES]
+        kept = proof.hide(answer.body)[: KEPT_OF_SUCCESS if is_success(answer.status) else KEPT_BYTES]
         return Attempt(
             began,
             time.time() - began,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from edurelay.events.envelope import unix_timestamp
 from edurelay.mongo import Document
+from edurelay_webhook_dispatcher.attempts import is_success
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 
@@ -34,7 +35,7 @@ class AttemptView(BaseModel):
             status_code=status,
             error=attempt.get("error"),
             response_excerpt=attempt.get("excerpt", ""),
-            outcome="succeeded" if status is not None and 200 <= status <= 299 else "failed",
+            outcome="succeeded" if is_success(status) else "failed",
         )
 
 

@@ -10,6 +10,11 @@ from dataclasses import dataclass, field
 THROTTLING = frozenset({429, 502, 504})
 
 
+def is_success(status: int | None) -> bool:
+    """Return whether a receiver that answered so took the delivery: any 2xx, and nothing else."""
+    return status is not None and 200 <= status <= 299
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What came of one attempt. `at` is Unix time, `seconds` the whole exchange, `status` None without an answer;
@@ -30,8 +35,8 @@ class Attempt:
 
     @property
     def succeeded(self) -> bool:
-        """True where the receiver took the delivery: any 2xx, and nothing else."""
-        return self.status is not None and 200 <= self.status <= 299
+        """True where the receiver took the delivery."""
+        return is_success(self.status)
 
     @property
     def throttles(self) -> bool:

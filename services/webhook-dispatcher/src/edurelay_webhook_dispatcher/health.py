@@ -21,7 +21,7 @@ from edurelay.mongo import Collection
 from edurelay.runtime.logging import get_logger
 from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.endpoint import Endpoint
-from edurelay_webhook_dispatcher.recorder import AWAY, PAUSES
+from edurelay_webhook_dispatcher.patience import until_done
 from edurelay_webhook_dispatcher.work import Work
 
 #: At which share of the way to its being disabled an endpoint's failing is told, in percent.
@@ -99,14 +99,14 @@ class Health:
         """Write and tell, and hear what others know, until cancelled."""
         while True:
             refresh_at = time.monotonic() + REFRESH
-            await self._persist(self._refresh)
+            await until_done(self._refresh, _complain)
             while (left := refresh_at - time.monotonic()) > 0:
                 try:
                     async with asyncio.timeout(left):
                         step = await self._to_do.get()
                 except TimeoutError:
                     break
-                await self._persist(step)
+                await until_done(step, _complain)
 
     def _do(self, step: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -187,13 +187,6 @@ class Health:
         oldest = time.time() - TELL_EXHAUSTED
         self._exhausted_told = {name: told for name, told in self._exhausted_told.items() if told > oldest}
 
-    async def _persist(self, step: Callable[[], Awaitable[None]]) -> None:
-        attempt = 0
-        while True:
-            try:
-                await step()
-                return
-            except AWAY as error:
-                _log.warning("the health of an endpoint could not be kept, trying again", reason=str(error))
-                await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
-                attempt += 1
+
+def _complain(error: Exception) -> None:
+    _log.warning("the health of an endpoint could not be kept, trying again", reason=str(error))

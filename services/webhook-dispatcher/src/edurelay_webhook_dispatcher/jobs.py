@@ -10,7 +10,7 @@ from typing import TypeAlias
 from edurelay.mongo import Collection, Document
 from edurelay.mongo.leases import Leases
 from edurelay.runtime.logging import get_logger
-from edurelay_webhook_dispatcher.recorder import AWAY
+from edurelay_webhook_dispatcher.patience import AWAY
 
 POLL = 5.0
 LEASE_SECONDS = 60.0

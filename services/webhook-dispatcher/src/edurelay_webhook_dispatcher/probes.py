@@ -20,8 +20,8 @@ from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.keys import DeliveryKey
+from edurelay_webhook_dispatcher.patience import AWAY
 from edurelay_webhook_dispatcher.payload import Payloads
-from edurelay_webhook_dispatcher.recorder import AWAY
 from edurelay_webhook_dispatcher.replays import pending_delivery
 from edurelay_webhook_dispatcher.retrier import work_of
 from edurelay_webhook_dispatcher.store import Store

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
 from edurelay.events.envelope import Message, unix_timestamp
 from edurelay.events.topics import DELIVERIES as ATTEMPTS_TOPIC
-from edurelay.kafka.errors import KafkaUnavailable
 from edurelay.kafka.producer import Producer
 from edurelay.messages.deliveries import AttemptMade, DeliveryStatus
-from edurelay.mongo import Document, StoreUnavailable, UpdateOne
+from edurelay.mongo import Document, UpdateOne
 from edurelay.mongo.writes import insert_new
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERY_SECONDS
@@ -25,6 +24,7 @@ from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.body import format_fields
 from edurelay_webhook_dispatcher.history import kept
 from edurelay_webhook_dispatcher.index import Entry
+from edurelay_webhook_dispatcher.patience import until_done
 from edurelay_webhook_dispatcher.store import Store
 from edurelay_webhook_dispatcher.work import State, Work
 
@@ -35,10 +35,6 @@ LARGEST = 200
 UNWRITTEN = 256
 #: How many attempts a delivery's history keeps.
 HISTORY = 50
-PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
-
-#: What passes by itself: a store or a broker that is away.
-AWAY: tuple[type[Exception], ...] = (*StoreUnavailable, KafkaUnavailable)
 
 _log = get_logger(__name__)
 
@@ -92,7 +88,7 @@ class Recorder:
 
     async def numbers_written(self) -> None:
         """Return when every number that was given out is in its endpoint's stream."""
-        await self._until_done(self._store.streams.write)
+        await until_done(self._store.streams.write, self._complain)
 
     async def drained(self) -> None:
         """Return when everything that was put has been written."""
@@ -117,7 +113,7 @@ class Recorder:
         self._wake.set()
 
     async def _persist(self, entries: list[_Written], matched: list[tuple[Entry, Callable[[], None]]]) -> None:
-        await self._until_done(lambda: self._write(entries, [event for event, _ in matched]))
+        await until_done(lambda: self._write(entries, [event for event, _ in matched]), self._complain)
         self._unwritten -= sum(entry.attempt is not None for entry in entries)
         self._room.set()
         for entry in entries:
@@ -125,15 +121,8 @@ class Recorder:
         for _, settled in matched:
             settled()
 
-    async def _until_done(self, write: Callable[[], Awaitable[None]]) -> None:
-        attempt = 0
-        while True:
-            try:
-                return await write()
-            except AWAY as error:
-                _log.warning("states could not be written, trying again", reason=str(error), waiting=len(self._entries))
-                await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
-                attempt += 1
+    def _complain(self, error: Exception) -> None:
+        _log.warning("states could not be written, trying again", reason=str(error), waiting=len(self._entries))
 
     async def _write(self, entries: list[_Written], events: list[Entry]) -> None:
         await together(self._store.events.add(events), self._write_deliveries(entries))

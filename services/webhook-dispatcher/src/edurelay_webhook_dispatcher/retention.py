@@ -12,7 +12,7 @@ from edurelay.mongo import ASCENDING, Document
 from edurelay.mongo.leases import Lease, Leases
 from edurelay.runtime.logging import get_logger
 from edurelay_webhook_dispatcher.keys import DeliveryKey
-from edurelay_webhook_dispatcher.recorder import AWAY
+from edurelay_webhook_dispatcher.patience import AWAY
 from edurelay_webhook_dispatcher.store import Store
 
 #: How many deliveries, or blocks of events, one step deletes at most.

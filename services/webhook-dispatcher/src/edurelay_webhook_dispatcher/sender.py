@@ -10,7 +10,7 @@ from edurelay.egress.certificates import CertificateRefused
 from edurelay.egress.client import EgressAnswer, EgressClient
 from edurelay.egress.errors import EgressError, EgressTimeout
 from edurelay.runtime.tracing import continue_trace
-from edurelay_webhook_dispatcher.attempts import Attempt
+from edurelay_webhook_dispatcher.attempts import Attempt, is_success
 from edurelay_webhook_dispatcher.credentials import Proof
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.history import GOT_BYTES, GOT_BYTES_OF_SUCCESS, shown_of_answer, shown_of_request
@@ -57,7 +57,7 @@ class Sender:
                 sent=shown_of_request(headers),
                 phases=error.phases if isinstance(error, EgressError) else {},
             )
-        success, seconds = 200 <= answer.status <= 299, time.time() - began
+        success, seconds = is_success(answer.status), time.time() - began
         kept = proof.hide(answer.body)[: KEPT_OF_SUCCESS if success else KEPT_BYTES]
         attempt = Attempt(
             began,

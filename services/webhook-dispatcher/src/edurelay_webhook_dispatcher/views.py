@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from edurelay.events.envelope import timestamp, unix_timestamp
 from edurelay.mongo import Document
+from edurelay_webhook_dispatcher.attempts import is_success
 from edurelay_webhook_dispatcher.history import headers_of
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey
@@ -43,7 +44,7 @@ class AttemptView(BaseModel):
             response_headers=headers_of(attempt.get("got", "")),
             timing_ms=phases,
             connection_reused="lookup" not in phases if phases else None,
-            outcome="succeeded" if status is not None and 200 <= status <= 299 else "failed",
+            outcome="succeeded" if is_success(status) else "failed",
         )
 
 

@@ -22,6 +22,28 @@ from edurelay_cli.embedded.mongo import MongoServer
 REPOSITORY = Path(__file__).parents[1]
 JARS = REPOSITORY / ".edurelay" / "jars"
 
+#: Folders whose tests share a whole stack. They take longest.
+SHARING = ("faults", "e2e")
+#: The user property under which a test tells what happened in it.
+TOLD = "told"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests that share a stack run in one process, and those of one file; the longest first."""
+    for item in items:
+        shared = next((name for name in SHARING if name in item.path.parts), None)
+        item.add_marker(pytest.mark.xdist_group(shared or str(item.path.relative_to(REPOSITORY))))
+    items.sort(key=lambda item: not set(SHARING) & set(item.path.parts))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what tests told: what was killed when, and what came twice."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    lines = [line for report in reports for name, line in report.user_properties if name == TOLD]
+    if lines:
+        terminalreporter.section("what was done, and what followed")
+        terminalreporter.write_line("\n".join(str(line) for line in lines))
+
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:

@@ -121,11 +121,10 @@ def test_while_keys_rotate_they_accept_the_current_and_the_former(oracle: Oracle
     assert oracle(deliveries) == [{"v1": True, "v1a": True}, {"v1": True, "v1a": True}, {"v1": False, "v1a": False}]
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("webhook-id", "evt_2"), ("webhook-timestamp", str(int(time.time()) + 7)), ("body", '{ "a":1}')]
-)
-def test_they_refuse_what_was_changed(oracle: Oracle, name: str, value: str) -> None:
+@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "body"])
+def test_they_refuse_what_was_changed(oracle: Oracle, name: str) -> None:
+    changed = {"webhook-id": "evt_2", "webhook-timestamp": str(int(time.time()) + 7), "body": '{ "a":1}'}[name]
     secret, key = new_secret(), new_private_key()
     delivery = signed('{"a":1}', secret, key, secrets=[secret], keys=[key])
-    (delivery if name == "body" else delivery["headers"])[name] = value
+    (delivery if name == "body" else delivery["headers"])[name] = changed
     assert oracle([delivery]) == [{"v1": False, "v1a": False}]

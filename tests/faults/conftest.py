@@ -13,14 +13,13 @@ from random import Random
 import pytest
 import pytest_asyncio
 
-from conftest import JARS
+from conftest import JARS, TOLD
 from edurelay_cli.stack import LocalStack, StackFolder, StackOptions
 from faults.school import School, write_school
 from faults.trial import Trial, on_trial
 
 #: The random moments follow from it; set it to see the same ones again.
 SEED = os.environ.get("EDURELAY_FAULTS_SEED") or secrets.token_hex(4)
-REPORT = pytest.StashKey[list[str]]()
 
 
 def stack_in(folder: Path, school: School, *, brokers: int = 1, dispatchers: int = 1) -> LocalStack:
@@ -54,20 +53,11 @@ Begin = Callable[[LocalStack], AbstractAsyncContextManager[Trial]]
 @pytest.fixture
 def begin(request: pytest.FixtureRequest, school: School) -> Begin:
     """Begin a trial on a stack."""
-    name = request.node.name
-    report = request.config.stash.setdefault(REPORT, [])
-    report.append(f"{name}, seed {SEED}")
+    name, told = request.node.name, request.node.user_properties
+    told.append((TOLD, f"{name}, seed {SEED}"))
     begun = time.monotonic()
 
     def say(line: str) -> None:
-        report.append(f"  {time.monotonic() - begun:5.1f} s  {line}")
+        told.append((TOLD, f"  {time.monotonic() - begun:5.1f} s  {line}"))
 
     return lambda stack: on_trial(stack, school, name, Random(f"{SEED}/{name}"), say)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say what was done when, and what came twice."""
-    report = config.stash.get(REPORT, [])
-    if report:
-        terminalreporter.section("faults")
-        terminalreporter.write_line("\n".join(report))

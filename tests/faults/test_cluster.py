@@ -13,7 +13,7 @@ from faults.conftest import Begin, stack_in
 from faults.invariants import hold
 from faults.school import School
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 #: What is started in the place of a machine that is gone.
 NOTHING = [sys.executable, "-c", "import time; time.sleep(86400)"]

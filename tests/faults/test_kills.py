@@ -8,7 +8,7 @@ from edurelay_cli.stack import LocalStack
 from faults.conftest import Begin
 from faults.invariants import hold
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.mark.parametrize("victim", ["gateway", "connector-runner", "mapping", "webhook-dispatcher", "kafka-1", "mongo"])

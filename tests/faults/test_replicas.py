@@ -12,7 +12,7 @@ from faults.conftest import Begin, stack_in
 from faults.invariants import hold
 from faults.school import School
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 DISPATCHERS = ["webhook-dispatcher", "webhook-dispatcher-2", "webhook-dispatcher-3"]
 

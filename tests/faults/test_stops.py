@@ -8,7 +8,7 @@ from edurelay_cli.stack import LocalStack
 from faults.conftest import Begin
 from faults.invariants import hold
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 #: The budget that services have by default, and for the interpreter's own end what a busy machine may need, in seconds.
 DRAIN_SECONDS = 20.0 + 25.0

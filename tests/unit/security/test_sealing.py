@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edurelay.security.sealing import Sealer, SealingKeyError, Unsealable, new_sealing_key
 
-OLD = new_sealing_key("k1")
+OLD = "k1:b2xkLW9sZC1vbGQtb2xkLW9sZC1vbGQtb2xkLW9sZC0="
 NEW = new_sealing_key("k2")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -52,7 +53,10 @@ def fetch_jars(folder: Path) -> list[Path]:
             )
         return path
 
-    with ThreadPoolExecutor(8) as pool:
+    folder.mkdir(parents=True, exist_ok=True)
+    # Whoever comes second waits, and does not take a file for broken that is half there.
+    with (folder / "lock").open("w") as lock, ThreadPoolExecutor(8) as pool:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         return list(pool.map(fetch, locked_jars().items()))
 
 

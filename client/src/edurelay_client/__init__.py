@@ -17,7 +17,7 @@ from edurelay_client.errors import (
     Unavailable,
     UnderWay,
 )
-from edurelay_client.models import Example, NewEvent
+from edurelay_client.models import Example, NewEvent, Order
 from edurelay_client.retries import RetryPolicy
 from edurelay_client.verification import InvalidSignature, Profile, verify
 
@@ -35,6 +35,7 @@ __all__ = [
     "NotConfigured",
     "NotFound",
     "NotReachable",
+    "Order",
     "Profile",
     "RetryPolicy",
     "ServerError",

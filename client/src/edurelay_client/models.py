@@ -103,6 +103,15 @@ class ConditionFailure(Model):
     event_id: str
 
 
+class Order(Model):
+    """Events of one subject wait for each other. `failures` is after how many attempts one is given up, None for its
+    whole schedule; `then`: `skip` it, or `park` its subject."""
+
+    by: str = "subject"
+    failures: int | None = None
+    then: str
+
+
 class Endpoint(Model):
     """Where events are delivered to. `in_force` is False while its last change is still on its way; of `auth` there is
     what may be shown; `example_matched` is the answer to a `condition_example`."""
@@ -127,6 +136,7 @@ class Endpoint(Model):
     fields: list[str] | None = None
     payload: str = "full"
     ids: str | None = None
+    order: Order | None = None
     example_matched: bool | None = None
     version: int
     in_force: bool
@@ -201,7 +211,7 @@ class Redelivery(Model):
 
 
 class Delivery(Model):
-    """One event on its way to one endpoint."""
+    """One event on its way to one endpoint; for one that is `parked` the later ones of its subject wait."""
 
     id: str
     event_id: str
@@ -210,6 +220,7 @@ class Delivery(Model):
     endpoint_id: str
     sequence: int | None = None
     status: str
+    parked: bool = False
     reason: str | None = None
     attempts: int
     created_at: str

@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -19,7 +20,7 @@ from edurelay.events.topics import EVENTS
 from edurelay.kafka.dead_letters import DeadLetters
 from edurelay.kafka.handler import Assignment, Batch, Received
 from edurelay.kafka.producer import Producer
-from edurelay.messages.subscriptions import SignatureProfile, Subscription, sealing_context
+from edurelay.messages.subscriptions import EventOrder, SignatureProfile, Subscription, sealing_context
 from edurelay.mongo import Database
 from edurelay.security.sealing import Sealer
 from edurelay.security.signatures import new_secret
@@ -34,6 +35,7 @@ from edurelay_webhook_dispatcher.failures import ConditionFailures
 from edurelay_webhook_dispatcher.health import Health
 from edurelay_webhook_dispatcher.intake import Intake
 from edurelay_webhook_dispatcher.notices import Notices
+from edurelay_webhook_dispatcher.order import Order, Precedence
 from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.repository import Repository
 from edurelay_webhook_dispatcher.retrier import Retrier
@@ -50,6 +52,7 @@ class Log:
 
     messages: list[Received]
     finished: set[int] = field(default_factory=set)
+    more: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     def of(cls, *types: str) -> Log:
@@ -67,6 +70,17 @@ class Log:
         """The offset from which the next dispatcher reads."""
         return next((n for n in range(len(self.messages)) if n not in self.finished), len(self.messages))
 
+    def append(self, message: Received) -> None:
+        """Take another message."""
+        self.messages.append(message)
+        self.more.set()
+
+    async def grown(self, beyond: int) -> None:
+        """Return when there are more messages than that."""
+        while len(self.messages) <= beyond:
+            self.more.clear()
+            await self.more.wait()
+
     def finish(self, offsets: Sequence[int], _outcome: str) -> None:
         """Take note of messages that a dispatcher needs no more."""
         self.finished.update(offsets)
@@ -75,13 +89,15 @@ class Log:
 @dataclass(frozen=True)
 class Terms:
     """How a dispatcher sends: the `schedule` of its attempts, how many `seconds` each may take, how many may be under
-    way, and for how long a claim is left to who made it. `client` is one for this machine unless given."""
+    way, for how long a claim is left to who made it, and in what `order`. `client` is one for this machine unless
+    given."""
 
     schedule: Sequence[float]
     lease: float = 60.0
     seconds: float = 5.0
     window: int = 10
     client: EgressClient | None = None
+    order: EventOrder | None = None
 
 
 @dataclass(frozen=True)
@@ -95,27 +111,29 @@ class Dispatcher:
     gateway: Receiver
 
 
+def subscription(url: str, terms: Terms, **fields: Any) -> Subscription:
+    """Return the one endpoint, which wants everything."""
+    sealed = SEALER.seal(new_secret().encode(), sealing_context(TENANT, ENDPOINT))
+    asked: dict[str, Any] = {"max_in_flight": terms.window, "order": terms.order, "version": 1, **fields}
+    return Subscription(
+        id=ENDPOINT,
+        tenant=TENANT,
+        url=url,
+        event_types=["*"],
+        signature_profiles=[SignatureProfile.STANDARD],
+        secrets=[sealed],
+        secret_expiries=[0],
+        **asked,
+    )
+
+
 @asynccontextmanager
 async def dispatcher(
     uri: str, name: str, producer: Producer, url: str, log: Log, terms: Terms
 ) -> AsyncIterator[Dispatcher]:
     """Let a dispatcher work for as long as the context lasts, with one endpoint that wants everything."""
     endpoints = Endpoints(SEALER)
-    sealed = SEALER.seal(new_secret().encode(), sealing_context(TENANT, ENDPOINT))
-    endpoints.on_change(
-        ENDPOINT,
-        Subscription(
-            id=ENDPOINT,
-            tenant=TENANT,
-            url=url,
-            event_types=["*"],
-            signature_profiles=[SignatureProfile.STANDARD],
-            secrets=[sealed],
-            secret_expiries=[0],
-            max_in_flight=terms.window,
-            version=1,
-        ),
-    )
+    endpoints.on_change(ENDPOINT, subscription(url, terms))
     client = terms.client or EgressClient(AddressGuard("127.0.0.0/8"), user_agent="test", require_https=False)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(await Database.connect(uri, name, collections=store.ALL))
@@ -135,17 +153,22 @@ async def dispatcher(
         courier = Courier(sender, recorder, health, schedule=terms.schedule, lease=terms.lease, gone=notices.gone)
         endpoints.closed = courier.forget
         translator = Translator(ExternalIds(told), endpoints, courier, recorder)  # Nobody wants other ids here.
-        retrier = Retrier(kept, endpoints, courier, recorder, translator)
+        precedence = Precedence(kept, endpoints)
+        order = Order(precedence, endpoints, translator, recorder)
+        retrier = Retrier(kept, endpoints, courier, recorder, translator, precedence)
         choice = Choice(Evaluator(), ConditionFailures(told))
-        intake = Intake(endpoints, choice, translator, recorder, DeadLetters(producer), kept)
-        unread = log.messages[log.committed :]
+        intake = Intake(endpoints, choice, translator, recorder, DeadLetters(producer), kept, order)
 
         async def read() -> None:
-            await intake.assigned([Assignment(EVENTS.name, 0, log.committed, len(log.messages))])
-            for message in unread:
-                await intake.handle(Batch(EVENTS.name, 0, [message], log.finish))
+            place = log.committed
+            await intake.assigned([Assignment(EVENTS.name, 0, place, len(log.messages))])
+            while True:
+                for message in log.messages[place:]:
+                    await intake.handle(Batch(EVENTS.name, 0, [message], log.finish))
+                    place += 1
+                await log.grown(place)
 
-        parts = (recorder.run(), courier.run(), retrier.run(), health.run(), notices.run(), read())
+        parts = (recorder.run(), courier.run(), order.run(), retrier.run(), health.run(), notices.run(), read())
         tasks = [asyncio.create_task(part) for part in parts]
         try:
             yield Dispatcher(kept, Repository(kept, TENANT), endpoints, courier, gateway)

@@ -146,6 +146,7 @@ async def furnish(world: World, tenant: Caller) -> dict[str, str]:
     tell("GET", f"{inside}/deliveries/dlv_1", DELIVERY)
     tell("GET", f"{inside}/deliveries/dlv_1/attempts", {"data": []})
     tell("POST", f"{inside}/deliveries/dlv_1/redeliver", DELIVERY, 202)
+    tell("POST", f"{inside}/deliveries/dlv_1/skip", DELIVERY)
     tell("GET", f"{inside}/entities/student/{ENTITY['id']}", ENTITY)
     at_endpoint = f"{inside}/endpoints/{endpoint['id']}"
     tell("GET", f"{at_endpoint}/ledger", {"matched": 0, "delivered": 0, "pending": 0, "dead_lettered": 0})

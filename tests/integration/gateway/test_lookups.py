@@ -62,7 +62,7 @@ async def test_deliveries_are_listed_shown_and_made_again(world: World, tenant: 
         "connection_reused": True,
         "outcome": "failed",
     }
-    shown = {**DELIVERY, "sequence": None, "subject": None, "reason": None, "next_attempt_at": None}
+    shown = {**DELIVERY, "sequence": None, "parked": False, "subject": None, "reason": None, "next_attempt_at": None}
     identifier = "dlv_0019a6c3b2f-3.1029-ep_00aa"
     world.neighbours.tell("GET", inside, {"data": [DELIVERY], "next_cursor": None})
     world.neighbours.tell("GET", f"{inside}/{identifier}", DELIVERY)
@@ -79,6 +79,8 @@ async def test_deliveries_are_listed_shown_and_made_again(world: World, tenant: 
     assert (await tenant("GET", f"/v1/deliveries/{identifier}")).body == shown
     assert (await tenant("GET", f"/v1/deliveries/{identifier}/attempts")).body["data"] == [attempt]
     assert (await tenant("POST", f"/v1/deliveries/{identifier}/redeliver")).status == 202
+    world.neighbours.tell("POST", f"{inside}/{identifier}/skip", DELIVERY | {"status": "dead_lettered"})
+    assert (await tenant("POST", f"/v1/deliveries/{identifier}/skip")).body["status"] == "dead_lettered"
 
 
 @pytest.mark.parametrize(
@@ -109,6 +111,11 @@ async def test_what_a_neighbour_refuses_is_passed_on(world: World, tenant: Calle
     world.neighbours.tell("POST", path, gone, 410)
     told = await tenant("POST", "/v1/deliveries/dlv_gone/redeliver")
     assert (told.status, told.body["code"]) == (410, "payload_gone")
+    path = f"/internal/tenants/{tenant.tenant}/deliveries/dlv_arrived/skip"
+    arrived = {"title": "t", "status": 409, "code": "nothing_to_skip", "detail": "The delivery has arrived."}
+    world.neighbours.tell("POST", path, arrived, 409)
+    told = await tenant("POST", "/v1/deliveries/dlv_arrived/skip")
+    assert (told.status, told.body["code"], told.body["detail"]) == (409, "nothing_to_skip", arrived["detail"])
 
 
 async def test_a_neighbour_that_fails_is_a_503_and_tells_nothing_of_the_inside(world: World, tenant: Caller) -> None:

@@ -90,12 +90,25 @@ def test_an_endpoint_may_add_headers_of_its_own() -> None:
         {"payload": "thick"},
         {"ids": "no such id!"},
         {"ordering": True},
+        {"order": True},
+        {"order": {}},
+        {"order": {"then": "drop"}},
+        {"order": {"by": "type", "then": "skip"}},
+        {"order": {"failures": 0, "then": "skip"}},
+        {"order": {"failures": 22, "then": "skip"}},
+        {"order": {"then": "skip", "else": "park"}},
         {"enabled": None},
     ],
 )
 def test_bounds_are_kept_and_unknown_fields_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         read(**fields)
+
+
+def test_an_order_is_by_subject_and_leaves_the_schedule_to_the_schedule_unless_it_says_otherwise() -> None:
+    order = read(order={"then": "park"}).order
+    assert order is not None
+    assert order.model_dump(mode="json") == {"by": "subject", "failures": None, "then": "park"}
 
 
 def test_a_change_knows_what_was_said_from_what_was_left_out() -> None:

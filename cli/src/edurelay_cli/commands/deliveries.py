@@ -52,6 +52,10 @@ async def _redeliver(call: Call) -> None:
     call.show.rows(COLUMNS, [await call.client.deliveries.redeliver(each) for each in call.options.id], "")
 
 
+async def _skip(call: Call) -> None:
+    call.show.rows(COLUMNS, [await call.client.deliveries.skip(each) for each in call.options.id], "")
+
+
 def _list_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--endpoint", metavar="ID", help="only those to this endpoint")
     parser.add_argument("--event", metavar="ID", help="only those of this event")
@@ -61,6 +65,10 @@ def _list_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _one(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", help="the delivery's id")
+
+
+def _several(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", nargs="+", help="the deliveries' ids")
 
 
 COMMAND = group(
@@ -74,7 +82,8 @@ COMMAND = group(
             "redeliver",
             "deliver once more, the same bytes under the same id",
             _redeliver,
-            lambda parser: parser.add_argument("id", nargs="+", help="the deliveries' ids"),
+            _several,
         ),
+        Action("skip", "give up one that is pending or parked, so that what waits for it goes on", _skip, _several),
     ),
 )

@@ -57,6 +57,10 @@ class Deliveries(Resource):
         """Deliver once more."""
         return await self._post(at("deliveries", delivery_id, "redeliver"), Delivery)
 
+    async def skip(self, delivery_id: str) -> Delivery:
+        """Give up one that is pending or parked, so that what waits for it goes on."""
+        return await self._post(at("deliveries", delivery_id, "skip"), Delivery)
+
 
 def _wanted(
     endpoint: str | None,

@@ -14,6 +14,7 @@ from edurelay_client.models import (
     Example,
     Ledger,
     NewEndpoint,
+    Order,
     Page,
     PublicKey,
     Redelivery,
@@ -49,6 +50,7 @@ class Endpoints(Resource):
         fields: Sequence[str] | EllipsisType | None = ...,
         payload: str | EllipsisType = ...,
         ids: str | EllipsisType | None = ...,
+        order: Order | Mapping[str, Any] | EllipsisType | None = ...,
         idempotency_key: str | None = None,
     ) -> NewEndpoint:
         """Make an endpoint; the answer holds its signing secret."""
@@ -70,6 +72,7 @@ class Endpoints(Resource):
             fields=fields,
             payload=payload,
             ids=ids,
+            order=order.model_dump() if isinstance(order, Order) else order,
         )
         return await self._post(at("endpoints"), NewEndpoint, body, idempotency_key=idempotency_key)
 
@@ -106,6 +109,7 @@ class Endpoints(Resource):
         fields: Sequence[str] | EllipsisType | None = ...,
         payload: str | EllipsisType = ...,
         ids: str | EllipsisType | None = ...,
+        order: Order | Mapping[str, Any] | EllipsisType | None = ...,
     ) -> Endpoint:
         """Change what is given."""
         body = given(
@@ -126,6 +130,7 @@ class Endpoints(Resource):
             fields=fields,
             payload=payload,
             ids=ids,
+            order=order.model_dump() if isinstance(order, Order) else order,
         )
         return await self._patch(at("endpoints", endpoint_id), Endpoint, body)
 

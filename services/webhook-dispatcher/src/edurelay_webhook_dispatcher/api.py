@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import Document
 from edurelay.web.operation import Answer, Call, operation
 from edurelay.web.paging import PageQuery, decode_cursor, encode_cursor
@@ -33,6 +34,12 @@ ROOT = "/internal/tenants/{tenant}"
 #: How long a reader of a stream may wait here, in seconds, and how often it is looked at what other dispatchers wrote.
 LONGEST_WAIT = 5.0
 LOOK = 0.25
+
+_WHY_NOT_SKIPPED = {
+    DeliveryStatus.DELIVERED: "The delivery has arrived; there is nothing left to skip.",
+    DeliveryStatus.DEAD_LETTERED: "The delivery is a dead letter already, and nothing waits for it.",
+    DeliveryStatus.PENDING: "The delivery was made due again at this moment.",
+}
 
 
 class EventQuery(PageQuery):
@@ -229,6 +236,24 @@ class Api:
         self._retrier.wake()
         again = await repository.delivery(key)
         return Answer(202, views.DeliveryView.of(again or delivery))
+
+    @operation(
+        "POST",
+        f"{ROOT}/deliveries/{{id}}/skip",
+        summary="Give a delivery up",
+        tag="deliveries",
+        auth="internal",
+        answers={200: views.DeliveryView},
+    )
+    async def skip(self, call: Call[None, None]) -> Answer:
+        """One that is pending, or for which others of its subject wait: these go on."""
+        key = DeliveryKey.from_stored((await self._delivery(call.path))["_id"])
+        skipped = await self._repository(call.path).skip(key)
+        delivery = await self._delivery(call.path)
+        if not skipped:
+            raise Problem(409, "nothing_to_skip", _WHY_NOT_SKIPPED[DeliveryStatus(delivery["status"])])
+        self._retrier.wake()
+        return Answer(body=views.DeliveryView.of(delivery))
 
     @operation(
         "POST",

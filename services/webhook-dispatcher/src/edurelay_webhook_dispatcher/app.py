@@ -39,6 +39,7 @@ from edurelay_webhook_dispatcher.health import Health
 from edurelay_webhook_dispatcher.intake import Intake
 from edurelay_webhook_dispatcher.lanes import CLAIM_SECONDS
 from edurelay_webhook_dispatcher.notices import Notices
+from edurelay_webhook_dispatcher.order import Order, Precedence
 from edurelay_webhook_dispatcher.past import PastEvents
 from edurelay_webhook_dispatcher.probes import Probes
 from edurelay_webhook_dispatcher.recorder import Recorder
@@ -121,10 +122,13 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     await lifetime.enter("attempts under way", _finished_at_the_end(courier, settings.drain_seconds / 2))
     external_ids = ExternalIds(await lifetime.enter("the mapping service's client", mapping))
     translator = Translator(external_ids, endpoints, courier, recorder)
-    retrier = Retrier(kept, endpoints, courier, recorder, translator)
+    precedence = Precedence(kept, endpoints)
+    order = await lifetime.enter("chains in memory", Order(precedence, endpoints, translator, recorder))
+    lifetime.spawn("chains in memory", order.run())
+    retrier = Retrier(kept, endpoints, courier, recorder, translator, precedence)
     lifetime.spawn("the retrier", retrier.run())
     leases = Leases(database[store.LEASES])
-    probes = Probes(kept, leases, endpoints, courier, translator, pause=settings.probe_seconds)
+    probes = Probes(kept, leases, endpoints, courier, translator, precedence, pause=settings.probe_seconds)
     lifetime.spawn("probes", probes.run())
     audit = Audit(kept, keep_seconds=settings.delivery_retention_days * 86_400)
     lifetime.spawn("the audit", audit.run())
@@ -142,7 +146,7 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     )
     lifetime.spawn("retention", retention.run())
 
-    intake = Intake(endpoints, choice, translator, recorder, DeadLetters(producer), kept)
+    intake = Intake(endpoints, choice, translator, recorder, DeadLetters(producer), kept, order)
     consumer = Consumer(
         settings.kafka,
         group=NAME,

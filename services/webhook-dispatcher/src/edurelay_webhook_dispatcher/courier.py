@@ -11,6 +11,7 @@ from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERY_ATTEMPTS, DELIVERY_SECONDS, OPEN_BREAKERS, WINDOW_FULL
 from edurelay_webhook_dispatcher.attempts import Attempt
+from edurelay_webhook_dispatcher.chains import attempts_at_most, parks
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.health import Health
 from edurelay_webhook_dispatcher.lanes import Lane
@@ -166,7 +167,12 @@ class Courier:
     def _judge(self, endpoint: Endpoint, work: Work, attempt: Attempt) -> State:
         now = time.time()
         decision = decide(
-            attempt, number=work.made + 1, schedule=self._schedule_of(endpoint), chance=random.random(), now=now
+            attempt,
+            number=work.made + 1,
+            schedule=self._schedule_of(endpoint),
+            chance=random.random(),
+            now=now,
+            at_most=attempts_at_most(endpoint.subscription, work),
         )
         match decision:
             case Delivered():
@@ -176,4 +182,4 @@ class Courier:
             case GiveUp(reason, exhausted):
                 if exhausted:
                     self._health.exhausted(endpoint, work, attempt)
-                return State(DeliveryStatus.DEAD_LETTERED, reason=reason)
+                return State(DeliveryStatus.DEAD_LETTERED, reason=reason, parked=parks(endpoint.subscription, work))

@@ -16,7 +16,8 @@ _log = get_logger(__name__)
 
 class Endpoints:
     """Every endpoint by its id, and the enabled ones by what they want. `closed` is called with the id of one that
-    was disabled or deleted, `opened` with that of one that was enabled, `deleted` with that of one that was deleted."""
+    was disabled or deleted, `opened` with that of one that was enabled, `deleted` with that of one that was deleted,
+    `reordered` with that of one whose order is another."""
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
@@ -25,6 +26,7 @@ class Endpoints:
         self.closed: Callable[[str], None] = lambda endpoint_id: None
         self.opened: Callable[[str], None] = lambda endpoint_id: None
         self.deleted: Callable[[str], None] = lambda endpoint_id: None
+        self.reordered: Callable[[str], None] = lambda endpoint_id: None
 
     def on_change(self, endpoint_id: str, subscription: Subscription | None) -> None:
         """Take over a new state of an endpoint; None: it was deleted."""
@@ -42,6 +44,8 @@ class Endpoints:
             return
         former = self._all.get(endpoint_id)
         self._all[endpoint_id] = endpoint
+        if former is not None and former.subscription.order != subscription.order:
+            self.reordered(endpoint_id)
         if subscription.enabled:
             was_open = former is None or self.enabled(former)
             self._subscribers.put(endpoint)

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from edurelay.events.envelope import Event, MalformedEvent
 from edurelay.kafka.dead_letters import DeadLetters
 from edurelay.kafka.handler import Assignment, Batch, Received
+from edurelay_webhook_dispatcher.chains import chain_of
 from edurelay_webhook_dispatcher.choice import Choice
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey, event_origin
+from edurelay_webhook_dispatcher.order import Order
 from edurelay_webhook_dispatcher.payload import Payloads
 from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.store import Store
@@ -55,8 +57,10 @@ class Intake:
         recorder: Recorder,
         dead_letters: DeadLetters,
         store: Store,
+        order: Order,
     ) -> None:
         self._endpoints = endpoints
+        self._order = order
         self._choice = choice
         self._translator = translator
         self._recorder = recorder
@@ -74,7 +78,8 @@ class Intake:
             self._known_until[assignment.partition] = assignment.end
 
     async def revoked(self, partitions: Sequence[tuple[str, int]]) -> None:
-        """Nothing to do: what is under way ends, and is found in the store by whoever reads the log again."""
+        """What is under way ends, and is found in the store by whoever reads the log again; nothing more begins."""
+        self._order.leave([partition for _, partition in partitions])
 
     async def handle(self, batch: Batch) -> None:
         """Begin the deliveries of a batch; each message is done when the store knows all of its deliveries."""
@@ -98,7 +103,11 @@ class Intake:
         if any(self._store.streams.contended(work.key) for _, work in begun):
             await self._recorder.numbers_written()
         for endpoint, work in begun:
-            self._translator.carry(endpoint, work)
+            if work.chain is None:
+                self._translator.carry(endpoint, work)
+        ordered = [work for _, work in begun if work.chain is not None]
+        if ordered:
+            await self._order.carry(ordered)
 
     async def _arrive(self, batch: Batch, received: Received) -> _Arrival | None:
         try:
@@ -147,6 +156,7 @@ class Intake:
             payload = payloads.of(endpoint.subscription)
             work = Work(key, event.id, event.type, payload.body, now, event.traceparent, settled=finished)
             work.ids, work.subject = payload.ids, event.subject
+            work.chain = chain_of(endpoint.subscription, key, event.subject)
             begun.append((endpoint, work))
         return begun
 

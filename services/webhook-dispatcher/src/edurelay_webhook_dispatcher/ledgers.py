@@ -64,7 +64,7 @@ class Ledgers:
         )
         if registered.matched_count == 0:
             return finished
-        old = {"status": {"$in": _ENDED}, "updated": {"$lt": unchanged_since}}
+        old = {"status": {"$in": _ENDED}, "parked": None, "updated": {"$lt": unchanged_since}}
         await self._deliveries.update_many(
             {"_id": {"$in": list(names)}, **old, FORGOTTEN_BY: {"$in": [None, *left]}}, {"$set": {FORGOTTEN_BY: step}}
         )

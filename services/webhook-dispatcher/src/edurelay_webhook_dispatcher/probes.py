@@ -20,6 +20,7 @@ from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.keys import DeliveryKey
+from edurelay_webhook_dispatcher.order import Precedence
 from edurelay_webhook_dispatcher.patience import AWAY
 from edurelay_webhook_dispatcher.payload import Payloads
 from edurelay_webhook_dispatcher.replays import pending_delivery
@@ -30,6 +31,8 @@ from edurelay_webhook_dispatcher.translator import Translator
 TEST_EVENT = "endpoint.test"
 #: How often it is looked whether a probe is due, in seconds, unless probes are more frequent than that.
 LOOK = 15.0
+#: How many pending deliveries are looked at for one that waits for no other.
+CANDIDATES = 20
 
 _log = get_logger(__name__)
 
@@ -61,6 +64,7 @@ class Probes:
         endpoints: Endpoints,
         courier: Courier,
         translator: Translator,
+        precedence: Precedence,
         *,
         pause: float,
     ) -> None:
@@ -69,6 +73,7 @@ class Probes:
         self._endpoints = endpoints
         self._courier = courier
         self._translator = translator
+        self._precedence = precedence
         self._pause = pause
         self._holder = secrets.token_hex(8)
 
@@ -86,14 +91,25 @@ class Probes:
 
     async def probe(self, endpoint: Endpoint) -> None:
         """Send one delivery to a disabled endpoint."""
-        entry = await self._store.backlog.oldest(endpoint.id)
+        entry = await self._oldest(endpoint)
         if entry is None:
-            await self._store.add_pending([trial_delivery(endpoint)])
-            entry = await self._store.backlog.oldest(endpoint.id)
+            trial = trial_delivery(endpoint)
+            await self._store.add_pending([trial])
+            entry = await self._store.backlog.entry(trial["_id"])
         if entry is None or not await self._store.backlog.claim(entry, time.time() + self._courier.lease):
             return
         document = await self._store.deliveries.find_one({"_id": entry["_id"]})
-        if document is not None and document["status"] == entry["status"]:
-            work = work_of(document)
-            if await self._translator.translate(work):
-                self._courier.lane(endpoint).offer(work)
+        if document is None or document["status"] != entry["status"]:
+            await self._store.backlog.mend(entry, document)
+            return
+        work = work_of(document, entry)
+        if await self._translator.translate(work):
+            self._courier.lane(endpoint).offer(work)
+
+    async def _oldest(self, endpoint: Endpoint) -> Document | None:
+        """Return the pending entry that was due first and waits for no other."""
+        for entry in await self._store.backlog.oldest(endpoint.id, CANDIDATES):
+            first = await self._precedence.first(entry)
+            if first is not None:
+                return first
+        return None

@@ -25,7 +25,7 @@ from edurelay_webhook_dispatcher.body import format_fields
 from edurelay_webhook_dispatcher.history import kept
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.patience import until_done
-from edurelay_webhook_dispatcher.store import Store
+from edurelay_webhook_dispatcher.store import SKIPPED, Store
 from edurelay_webhook_dispatcher.work import State, Work
 
 #: How long a first entry waits for company, in seconds, and how many entries are written at once.
@@ -35,6 +35,8 @@ LARGEST = 200
 UNWRITTEN = 256
 #: How many attempts a delivery's history keeps.
 HISTORY = 50
+
+_OF_AN_OPEN_ONE = ("body", "due_at", "reason", "traceparent", "forgiven", "ids", "parked")
 
 _log = get_logger(__name__)
 
@@ -63,6 +65,11 @@ class Recorder:
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
+        #: Called with a delivery that keeps its place in a chain, when it is about to be written, and when it is.
+        self.moved: Callable[[Work, State], None] = lambda work, state: None
+        self.written: Callable[[Work, State], None] = lambda work, state: None
+        #: Called when others are due since one that they waited for has ended; the retrier listens.
+        self.woken: Callable[[], None] = lambda: None
 
     def matched(self, event: Entry, settled: Callable[[], None]) -> None:
         """Write an event into the index; `settled` is called when it is there."""
@@ -78,6 +85,12 @@ class Recorder:
         self._entries.append(_Written(work, state, attempt, first=not work.recorded))
         work.recorded = True
         self._stir()
+        if work.chain is not None:
+            self.moved(work, state)
+
+    def put_aside(self, work: Work) -> None:
+        """Write a delivery down as pending that is under way and stays so."""
+        self.put(work, State(DeliveryStatus.PENDING, due=time.time() + self._lease))
 
     async def room(self) -> None:
         """Return when another attempt may begin. What is under way does not count, or a few receivers that hang
@@ -118,6 +131,8 @@ class Recorder:
         self._room.set()
         for entry in entries:
             entry.work.settle()
+            if entry.work.chain is not None:
+                self.written(entry.work, entry.state)
         for _, settled in matched:
             settled()
 
@@ -150,15 +165,30 @@ class Recorder:
         """Before their documents are written: make those due that are not done yet."""
         lease_ends = time.time() + self._lease
         due = {name: entry.state.due or lease_ends for name, entry in entries.items() if not entry.state.delivered}
-        await self._store.backlog.add(due, _resting(entries))
+        chained = {name: entries[name] for name in due if entries[name].work.chain is not None}
+        chains = {name: entry.work.chain or "" for name, entry in chained.items()}
+        waiting = {name for name, entry in chained.items() if entry.state.waits}
+        await self._store.backlog.add(due, _resting(entries), chains, waiting)
 
     async def _close(self, entries: Mapping[str, _Written], changed: Container[str]) -> None:
         """After their documents are written: make the backlog agree with them."""
         states = {name: entry.state for name, entry in entries.items() if name in changed or entry.state.dead}
         due = {name: state.due for name, state in states.items() if state.due is not None}
         await self._store.backlog.put_off(due, _resting(entries))
-        delivered = [name for name, state in states.items() if state.delivered]
-        await self._store.backlog.end(delivered, [name for name, state in states.items() if state.dead])
+        ended = {name: state for name, state in states.items() if state.due is None}
+        delivered = [name for name, state in ended.items() if state.delivered]
+        dead = [name for name, state in ended.items() if state.over and state.dead]
+        chains = {name: chain for name, entry in entries.items() if (chain := _chain_that_goes_on(entry, changed))}
+        await self._store.backlog.wake_next(chains)
+        await self._store.backlog.end(delivered, dead, [name for name, state in ended.items() if state.parked])
+        if chains:
+            self.woken()
+
+
+def _chain_that_goes_on(entry: _Written, changed: Container[str]) -> str | None:
+    """Return the chain of one that has ended, if something may wait for it in the store: where it was there itself."""
+    was_there = entry.state.dead or not entry.first or entry.work.key.stored in changed
+    return entry.work.chain if entry.state.over and was_there else None
 
 
 def _resting(entries: Mapping[str, _Written]) -> dict[str, float]:
@@ -170,8 +200,10 @@ def _open_fields(entry: _Written) -> Document:
     if entry.state.delivered:
         return {}
     fields: Document = {"body": entry.work.body}
-    if entry.state.due is not None:
+    if entry.state.due is not None and not entry.state.waits:
         fields["due_at"] = entry.state.due
+    if entry.state.parked:
+        fields["parked"] = True
     if entry.state.reason is not None:
         fields["reason"] = entry.state.reason
     if entry.work.traceparent is not None:
@@ -203,12 +235,15 @@ def _document(entry: _Written) -> Document:
 def _update(name: str, entry: _Written) -> UpdateOne:
     fields = _open_fields(entry)
     fields |= {"status": entry.state.status.value, "attempts": entry.work.attempts, "updated": time.time()}
-    gone = {name: "" for name in ("body", "due_at", "reason", "traceparent", "forgiven", "ids") if name not in fields}
-    # A delivery that arrived stays delivered, whatever a late attempt of another dispatcher says.
-    return UpdateOne(
-        {"_id": name, "status": {"$ne": DeliveryStatus.DELIVERED.value}},
-        {"$set": fields, "$unset": gone},
-    )
+    gone = {name: "" for name in _OF_AN_OPEN_ONE if name not in fields}
+    # A delivery that arrived stays delivered, whatever a late attempt of another dispatcher says, and one that was
+    # skipped is left alone unless it arrived.
+    query: Document = {"_id": name, "status": {"$ne": DeliveryStatus.DELIVERED.value}}
+    if entry.state.delivered:
+        gone[SKIPPED] = ""
+    else:
+        query[SKIPPED] = None
+    return UpdateOne(query, {"$set": fields, "$unset": gone})
 
 
 def _message(entry: _Written, attempt: Attempt) -> Message:

@@ -20,6 +20,7 @@ from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import Document
 from edurelay.mongo.leases import Leases
 from edurelay_webhook_dispatcher.body import format_fields
+from edurelay_webhook_dispatcher.chains import chain_of
 from edurelay_webhook_dispatcher.choice import Choice
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.jobs import Hold, Jobs
@@ -79,28 +80,32 @@ class Replays:
 
     async def _work_off(self, replay: Document, hold: Hold) -> bool:
         async for stretch in self._log_reader.read_between(EVENTS_TOPIC, replay["since"], replay["until"]):
-            documents = await self._deliveries(replay, stretch)
-            await self._store.add_pending(documents)
+            documents, chains = await self._deliveries(replay, stretch)
+            await self._store.add_pending(documents, chains)
             if documents:
                 self._wake_retrier()
             if not await hold():
                 return False
         return True
 
-    async def _deliveries(self, replay: Document, stretch: Sequence[Received]) -> list[Document]:
-        """Return the deliveries of what the endpoint gets of a stretch; none where it was deleted."""
+    async def _deliveries(self, replay: Document, stretch: Sequence[Received]) -> tuple[list[Document], dict[str, str]]:
+        """Return the deliveries of what the endpoint gets of a stretch, none where it was deleted; and the chains of
+        those that keep an order, by primary key."""
         endpoint = self._endpoints.get(replay["endpoint"])
         found = [(received, event) for received in stretch if (event := _event(replay, received)) is not None]
         if endpoint is None:
-            return []
+            return [], {}
         chosen = await self._choice.of([(event, (endpoint,)) for _, event in found])
-        documents = []
+        documents, chains = [], {}
         for (received, event), wanted_by in zip(found, chosen, strict=True):
             if wanted_by:
                 origin = replay_origin(replay["_id"], received.partition, received.offset)
                 key = DeliveryKey(event.tenant, endpoint.id, received.timestamp, origin)
                 documents.append(pending_delivery(key, event, Payloads(event).of(endpoint.subscription)))
-        return documents
+                chain = chain_of(endpoint.subscription, key, event.subject)
+                if chain is not None:
+                    chains[key.stored] = chain
+        return documents, chains
 
 
 def _event(replay: Document, received: Received) -> Event | None:

@@ -12,7 +12,7 @@ from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey, event_origin, replay_origin
 from edurelay_webhook_dispatcher.ledgers import FORGOTTEN_BY
 from edurelay_webhook_dispatcher.payload import Payload
-from edurelay_webhook_dispatcher.store import Store
+from edurelay_webhook_dispatcher.store import SKIPPED, Store
 from edurelay_webhook_dispatcher.wanted import EXAMINED, Wanted, WantedDeliveries
 
 #: How many deliveries are looked at first, at least; where too few of them are wanted, all the others that may be are
@@ -34,6 +34,7 @@ SHOWN: Final = dict.fromkeys(
         "reason",
         "updated",
         "due_at",
+        "parked",
         "attempts.n",
     ),
     1,
@@ -129,6 +130,27 @@ class Repository:
         counted = await self._store.ledgers.count(self.tenant, endpoint)
         return {"matched": sum(counted.values()), **counted}
 
+    async def skip(self, key: DeliveryKey) -> bool:
+        """Give up a delivery that is pending, or a dead letter for which others wait; False where it is neither."""
+        open_ones: list[Document] = [
+            {"status": DeliveryStatus.PENDING.value},
+            {"status": DeliveryStatus.DEAD_LETTERED.value, "parked": True},
+        ]
+        given_up: Document = {
+            "$set": {
+                "status": DeliveryStatus.DEAD_LETTERED.value,
+                "reason": "skipped on request",
+                "updated": time.time(),
+                SKIPPED: True,
+            },
+            "$unset": {"due_at": "", "parked": ""},
+        }
+        result = await self._deliveries.update_one({"_id": key.stored, FORGOTTEN_BY: None, "$or": open_ones}, given_up)
+        if result.modified_count == 0:
+            return False
+        await self._store.backlog.give_up(key.stored)
+        return True
+
     async def redeliver(self, delivery: Document, payload: Payload | None) -> bool:
         """Make a delivery due now, with its whole schedule before it and `payload` where it has none; False where it
         was deleted for its age meanwhile."""
@@ -168,7 +190,7 @@ def _redelivery(delivery: Document, payload: Payload | None, only: Document, **m
         "forgiven": len(delivery["attempts"]),
         **marks,
     }
-    gone = {"reason": ""}
+    gone = {"reason": "", "parked": "", SKIPPED: ""}
     if payload is not None:
         fields["body"] = payload.body
         if payload.ids is not None:

@@ -85,7 +85,8 @@ class Retention:
         # Nothing is updated before the log took its event, so that the range of keys holds all that may be too old.
         old = {"$gt": f"{prefix}/", "$lt": f"{prefix}/{max(0, int(before * 1000)):011x}-"}
         ended = {"$ne": DeliveryStatus.PENDING.value}
-        return await self._some({"_id": old, "status": ended, "updated": {"$lt": before}}, STEP)
+        # Nor does a dead letter go for which others wait: somebody has to see to it.
+        return await self._some({"_id": old, "status": ended, "parked": None, "updated": {"$lt": before}}, STEP)
 
     async def _some(self, query: Document, limit: int) -> list[str]:
         found = self._store.deliveries.find(query, {"_id": 1}).sort("_id", ASCENDING).limit(limit)

@@ -19,6 +19,7 @@ from edurelay.runtime.together import together
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.keys import DeliveryKey
+from edurelay_webhook_dispatcher.order import Precedence
 from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.store import Store
 from edurelay_webhook_dispatcher.streams import Ticket
@@ -39,20 +40,31 @@ class Retrier:
     """Brings due deliveries to their lanes, as many as these have room for."""
 
     def __init__(
-        self, store: Store, endpoints: Endpoints, courier: Courier, recorder: Recorder, translator: Translator
+        self,
+        store: Store,
+        endpoints: Endpoints,
+        courier: Courier,
+        recorder: Recorder,
+        translator: Translator,
+        precedence: Precedence,
     ) -> None:
         self._store = store
         self._translator = translator
         self._endpoints = endpoints
         self._courier = courier
         self._recorder = recorder
+        self._precedence = precedence
         self._wake = asyncio.Event()
         self._counted = 0.0
         #: Endpoints that get something again.
         self._opened: set[str] = set()
         #: Endpoints that were deleted, and until when (Unix time) an attempt at them may still be under way.
         self._deleted: dict[str, float] = {}
-        courier.hungry = self.wake
+        #: Endpoints whose deliveries keep another order from now on, or none; and whether that was ever looked at.
+        self._reordered: set[str] = set()
+        self._let_go = False
+        courier.hungry = recorder.woken = self.wake
+        endpoints.reordered = self._on_reordering
         courier.recovered = endpoints.opened = self._on_opening
         endpoints.deleted = self._on_deletion
 
@@ -62,6 +74,10 @@ class Retrier:
 
     def _on_opening(self, endpoint_id: str) -> None:
         self._opened.add(endpoint_id)
+        self.wake()
+
+    def _on_reordering(self, endpoint_id: str) -> None:
+        self._reordered.add(endpoint_id)
         self.wake()
 
     def _on_deletion(self, endpoint_id: str) -> None:
@@ -108,7 +124,10 @@ class Retrier:
             await self._store.backlog.rest(endpoint_id, now, until[endpoint_id], since=since)
         # What waited for a probe that has failed meanwhile has had its attempt, but not while the endpoint is disabled.
         failed = [each for each in kept_back if each["endpoint"] not in parked and self._had_its_attempt(each)]
-        chosen = [*failed, *self._choose([entry for entry in due if entry["endpoint"] not in until])]
+        failed, free, held_back = await self._those_in_turn(
+            now, failed, [entry for entry in due if entry["endpoint"] not in until]
+        )
+        chosen = [*failed, *self._choose(free)]
         lease_ends = now + self._courier.lease
         won = await together(*(self._store.backlog.claim(entry, lease_ends) for entry in chosen))
         claimed = [entry for entry, ours in zip(chosen, won, strict=True) if ours]
@@ -116,12 +135,40 @@ class Retrier:
         found = {each["_id"]: each async for each in self._store.deliveries.find({"_id": {"$in": ids}})} if ids else {}
         for entry in claimed:
             await self._take(entry, found.get(entry["_id"]))
-        return len(claimed) + len(kept_back)
+        return len(claimed) + len(kept_back) + held_back
+
+    async def _those_in_turn(
+        self, now: float, failed: list[Document], free: list[Document]
+    ) -> tuple[list[Document], list[Document], int]:
+        """Put off those entries that wait for others of their chains; return the rest, and how many were put off."""
+        places: dict[str, int] = {}
+        for entry in (*failed, *free):
+            if "chain" in entry and self._precedence.ordered(entry["endpoint"]):
+                places[entry["chain"]] = min(entry["number"], places.get(entry["chain"], entry["number"]))
+        if not places:
+            return failed, free, 0
+        blocked = await self._precedence.blocked(places)
+
+        def waits(entry: Document) -> bool:
+            chain = entry.get("chain")
+            return chain in places and (chain in blocked or entry["number"] > places[chain])
+
+        waiting = [entry for entry in (*failed, *free) if waits(entry)]
+        await self._store.backlog.hold_back(waiting, now)
+        left = [[entry for entry in entries if not waits(entry)] for entries in (failed, free)]
+        return left[0], left[1], len(waiting)
 
     async def _reopen(self, now: float) -> None:
         """Make due what waits for endpoints that get something again."""
         while self._opened:
             await self._store.backlog.wake(self._opened.pop(), now)
+        while self._reordered:
+            await self._store.backlog.wake_waiting(next(iter(self._reordered)))
+            self._reordered.pop()
+            self._let_go = False
+        if not self._let_go:
+            self._let_go = True
+            await self._precedence.let_go()
 
     def _had_its_attempt(self, entry: Document) -> bool:
         """True for a delivery that waited for a probe which has failed since."""
@@ -138,11 +185,11 @@ class Retrier:
             await self._store.backlog.mend(entry, document)
         elif endpoint is None:
             state = State(DeliveryStatus.DEAD_LETTERED, reason="the endpoint was deleted")
-            self._recorder.put(work_of(document), state)
+            self._recorder.put(work_of(document, entry), state)
         elif self._had_its_attempt(entry):
-            self._courier.share_failure(endpoint, work_of(document))
+            self._courier.share_failure(endpoint, work_of(document, entry))
         else:
-            self._translator.carry(endpoint, work_of(document))
+            self._translator.carry(endpoint, work_of(document, entry))
 
     def _choose(self, due: list[Document]) -> list[Document]:
         """Return those of the due deliveries whose lanes have room for them, and those that have no endpoint left."""
@@ -182,8 +229,8 @@ class Retrier:
             DELIVERIES.of(status.value).set(await self._store.backlog.count(status))
 
 
-def work_of(document: dict[str, Any]) -> Work:
-    """Return a stored, open delivery as work."""
+def work_of(document: dict[str, Any], entry: dict[str, Any]) -> Work:
+    """Return a stored, open delivery as work, with what its entry in the backlog says of its place."""
     key = DeliveryKey.from_stored(document["_id"])
     return Work(
         key=key,
@@ -195,6 +242,7 @@ def work_of(document: dict[str, Any]) -> Work:
         attempts=list(document["attempts"]),
         forgiven=document.get("forgiven", 0),
         ids=document.get("ids"),
+        chain=entry.get("chain"),
         recorded=True,
         claimed=True,
         ticket=Ticket(key, document["event_id"], document["sequence"]) if "sequence" in document else None,

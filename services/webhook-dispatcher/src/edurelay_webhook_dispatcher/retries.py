@@ -44,11 +44,20 @@ class GiveUp:
 Decision = Delivered | Retry | GiveUp
 
 
-def decide(attempt: Attempt, *, number: int, schedule: Sequence[float], chance: float, now: float) -> Decision:
+def decide(
+    attempt: Attempt,
+    *,
+    number: int,
+    schedule: Sequence[float],
+    chance: float,
+    now: float,
+    at_most: int | None = None,
+) -> Decision:
     """Judge attempt `number` (from 1) of a delivery.
 
     `schedule` holds the seconds before each attempt, `chance` is a number from 0 to 1 for the jitter, `now` the
-    Unix time by which a date in `Retry-After` is judged.
+    Unix time by which a date in `Retry-After` is judged. After `at_most` attempts there is no other, whatever the
+    schedule says.
     """
     if attempt.succeeded:
         return Delivered()
@@ -58,6 +67,8 @@ def decide(attempt: Attempt, *, number: int, schedule: Sequence[float], chance: 
         return GiveUp("the endpoint answered with webhook-delivery: abort-message")
     if number >= len(schedule):
         return GiveUp("every attempt of the schedule failed", exhausted=True)
+    if at_most is not None and number >= at_most:
+        return GiveUp("as many attempts failed as its order allows", exhausted=True)
     least = seconds_asked(attempt.retry_after, now)
     if attempt.throttles and not least:
         # Never longer than the schedule itself would ever wait: whoever asks for seconds gets seconds.

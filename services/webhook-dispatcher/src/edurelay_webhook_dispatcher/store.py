@@ -7,8 +7,9 @@ keys carry tenant, endpoint and time, and what has to be found in another way st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Self
 
 from edurelay.mongo import ASCENDING, Collection, CollectionSpec, Database, Document, Index
@@ -22,8 +23,11 @@ from edurelay_webhook_dispatcher.streams import Streams
 #: `_id` (see `keys.DeliveryKey.stored`), endpoint, event_id, type, subject (if any), sequence, status, attempts (see
 #: `history`), updated; and only while it is open: due_at (pending only), body, reason, traceparent, forgiven, ids (a
 #: connection, until the body has its ids). `redelivered_by` is the last redelivery that took it along, `forgotten_by`
-#: the step of the retention that is deleting it.
+#: the step of the retention that is deleting it. `parked` is a dead letter for which the later ones of its subject
+#: wait, `skipped` one that somebody gave up.
 DELIVERIES: Final = CollectionSpec("deliveries")
+
+SKIPPED: Final = "skipped"
 
 #: The open ones of them: see `backlog`.
 BACKLOG: Final = CollectionSpec(
@@ -31,6 +35,7 @@ BACKLOG: Final = CollectionSpec(
     indexes=(
         Index((("due_at", ASCENDING),), sparse=True),
         Index((("endpoint", ASCENDING), ("status", ASCENDING), ("_id", ASCENDING))),
+        Index((("chain", ASCENDING), ("number", ASCENDING)), sparse=True),
     ),
 )
 
@@ -64,6 +69,8 @@ LEASES: Final = CollectionSpec("leases")
 
 ALL: Final = (DELIVERIES, BACKLOG, EVENTS, GIVEN_IDS, REPLAYS, REDELIVERIES, LEDGERS, FAILING, STREAMS, LEASES)
 
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
+
 
 @dataclass(frozen=True)
 class Store:
@@ -90,8 +97,16 @@ class Store:
             return frozenset()
         return frozenset([each["_id"] async for each in self.deliveries.find({"_id": {"$in": names}}, {"_id": 1})])
 
-    async def add_pending(self, documents: Sequence[Document]) -> None:
-        """Number and write deliveries that are due, where they are not there yet."""
+    async def standing(self, names: Sequence[str]) -> dict[str, Document]:
+        """Return where deliveries stand, by primary key: `status`, and `parked` where they are."""
+        if not names:
+            return {}
+        shown = {"status": 1, "parked": 1}
+        return {each["_id"]: each async for each in self.deliveries.find({"_id": {"$in": list(names)}}, shown)}
+
+    async def add_pending(self, documents: Sequence[Document], chains: Mapping[str, str] = _NONE) -> None:
+        """Number and write deliveries that are due, where they are not there yet; `chains` has those of the ones that
+        keep an order, by primary key."""
         known = await self.known([document["_id"] for document in documents])
         fresh = {DeliveryKey.from_stored(each["_id"]): each for each in documents if each["_id"] not in known}
         await self.streams.open({(key.tenant, key.endpoint) for key in fresh})
@@ -103,5 +118,5 @@ class Store:
         await self.streams.write()
         for ticket, document in zip(tickets, fresh.values(), strict=True):
             document["sequence"] = ticket.number
-        await self.backlog.add({document["_id"]: document["due_at"] for document in fresh.values()})
+        await self.backlog.add({document["_id"]: document["due_at"] for document in fresh.values()}, chains=chains)
         await insert_new(self.deliveries, list(fresh.values()))

@@ -49,7 +49,8 @@ class AttemptView(BaseModel):
 
 
 class DeliveryView(BaseModel):
-    """One delivery; `sequence` is its number in the endpoint's stream, `attempts` how many were made."""
+    """One delivery; `sequence` is its number in the endpoint's stream, `attempts` how many were made; for one that
+    is `parked` the later ones of its subject wait."""
 
     id: str
     event_id: str
@@ -58,6 +59,7 @@ class DeliveryView(BaseModel):
     endpoint_id: str
     sequence: int | None
     status: str
+    parked: bool
     reason: str | None
     attempts: int
     created_at: str
@@ -77,6 +79,7 @@ class DeliveryView(BaseModel):
             endpoint_id=key.endpoint,
             sequence=document.get("sequence"),
             status=document["status"],
+            parked="parked" in document,
             reason=document.get("reason"),
             attempts=document["attempts"][-1]["n"] if document["attempts"] else 0,
             created_at=unix_timestamp(key.moment / 1000),

@@ -18,8 +18,9 @@ class Work:
     `attempts` are those made before, as they are stored, of which `forgiven` count no more since the delivery was
     redelivered. `ids` is the connection whose ids have yet to be put into the body. `recorded` is True where the
     store knows the delivery, or is about to; `claimed` where it was leased from the store; `ticket` has its number in
-    the endpoint's stream. `settled` is called, once, when the store knows how it stands, so that the log may forget
-    it. `since` is the monotonic moment from which it waits, `begun` that at which its attempt began.
+    the endpoint's stream; `chain` names the deliveries among which it keeps its place (see `chains`). `settled` is
+    called, once, when the store knows how it stands, so that the log may forget it. `since` is the monotonic moment
+    from which it waits, `begun` that at which its attempt began.
     """
 
     key: DeliveryKey
@@ -32,6 +33,7 @@ class Work:
     forgiven: int = 0
     ids: str | None = None
     subject: str | None = None
+    chain: str | None = None
     recorded: bool = False
     claimed: bool = False
     ticket: Ticket | None = None
@@ -53,12 +55,15 @@ class Work:
 @dataclass(frozen=True, slots=True)
 class State:
     """Where an attempt, or the decision not to make one yet, leaves a delivery. `due` is a Unix time; `rests_since` is
-    that at which the delivery began to wait for its endpoint's breaker."""
+    that at which the delivery began to wait for its endpoint's breaker; one that `waits` does so for an earlier one of
+    its chain, and for one that is `parked`, a dead letter, its chain waits."""
 
     status: DeliveryStatus
     due: float | None = None
     reason: str | None = None
     rests_since: float | None = None
+    waits: bool = False
+    parked: bool = False
 
     @property
     def delivered(self) -> bool:
@@ -69,6 +74,11 @@ class State:
     def dead(self) -> bool:
         """True where the delivery is a dead letter."""
         return self.status is DeliveryStatus.DEAD_LETTERED
+
+    @property
+    def over(self) -> bool:
+        """True where nothing waits for the delivery any more."""
+        return self.delivered or (self.dead and not self.parked)
 
 
 class Countdown:

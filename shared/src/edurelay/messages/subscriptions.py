@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from edurelay.messages.base import InternalMessage
 
@@ -39,6 +42,25 @@ class PayloadMode(StrEnum):
     THIN = "thin"
 
 
+class Undelivered(StrEnum):
+    """What follows when a delivery that others wait for became a dead letter: the next of its subject goes, or all of
+    them wait until somebody redelivers or skips it."""
+
+    SKIP = "skip"
+    PARK = "park"
+
+
+class EventOrder(BaseModel):
+    """Deliveries wait for those of earlier events of the same subject. `failures` is after how many attempts a delivery
+    that fails becomes a dead letter; None: when its schedule is at its end."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    by: Literal["subject"] = "subject"
+    failures: int | None = Field(default=None, ge=1, le=21)
+    then: Undelivered
+
+
 class Subscription(InternalMessage):
     """An endpoint as the dispatcher needs it.
 
@@ -50,6 +72,7 @@ class Subscription(InternalMessage):
 
     An event of the wanted types is sent where `condition` (`edurelay.conditions`) holds; of its data, what the paths in
     `fields` take (`edurelay.events.projection`), None for all; with the ids of the connection `ids`, None for ours.
+    Without an `order`, deliveries do not wait for each other.
     """
 
     id: str
@@ -74,6 +97,7 @@ class Subscription(InternalMessage):
     fields: list[str] | None = None
     payload: PayloadMode = PayloadMode.FULL
     ids: str | None = None
+    order: EventOrder | None = None
     version: int
 
 

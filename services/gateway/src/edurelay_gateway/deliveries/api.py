@@ -58,3 +58,15 @@ class DeliveryApi:
     async def redeliver(self, call: Call[None, None]) -> Answer:
         """The same bytes under the same id, with a whole schedule before it."""
         return Answer(202, await self._dispatcher.redeliver(call.tenant, call.path["delivery_id"]))
+
+    @operation(
+        "POST",
+        "/v1/deliveries/{delivery_id}/skip",
+        summary="Give a delivery up",
+        tag="deliveries",
+        answers={200: Delivery},
+        idempotent=True,
+    )
+    async def skip(self, call: Call[None, None]) -> Answer:
+        """One that is pending or parked becomes a dead letter, and what waits for it goes on."""
+        return Answer(200, await self._dispatcher.skip(call.tenant, call.path["delivery_id"]))

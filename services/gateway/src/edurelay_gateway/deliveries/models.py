@@ -40,7 +40,7 @@ class DeliveryQuery(LookingBack):
 
 class Delivery(BaseModel):
     """One event on its way to one endpoint. `sequence` is its number in the endpoint's stream, `attempts` how many were
-    made."""
+    made. One that is `parked` is a dead letter for which the later events of its subject wait."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -51,6 +51,7 @@ class Delivery(BaseModel):
     endpoint_id: str
     sequence: int | None = None
     status: DeliveryStatus
+    parked: bool = False
     reason: str | None = None
     attempts: int
     created_at: str

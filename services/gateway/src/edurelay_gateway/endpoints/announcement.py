@@ -37,6 +37,7 @@ def announcement(endpoint: StoredEndpoint) -> Message:
         fields=endpoint.fields,
         payload=endpoint.payload,
         ids=endpoint.ids,
+        order=endpoint.order,
         version=endpoint.version,
     )
     return Message(SUBSCRIPTIONS.name, key, state.encode())

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from edurelay.events.patterns import EVENT_PATTERN, EVENT_TYPE, EVENT_TYPE_LENGTH
 from edurelay.events.projection import MAX_PATHS, checked_path
 from edurelay.messages.receiver_auth import ReceiverAuth, ReceiverAuthView
-from edurelay.messages.subscriptions import BodyFormat, PayloadMode, SignatureAlgorithm, SignatureProfile
+from edurelay.messages.subscriptions import (
+    BodyFormat,
+    EventOrder,
+    PayloadMode,
+    SignatureAlgorithm,
+    SignatureProfile,
+    Undelivered,
+)
 from edurelay.mongo import Document
 from edurelay_gateway.endpoints.choosing import ConditionFailure, ConditionText, Example
 from edurelay_gateway.endpoints.rules import checked_headers, without_repetitions
@@ -36,6 +43,22 @@ Paths = Annotated[
     AfterValidator(without_repetitions),
 ]
 ConnectionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+class Order(EventOrder):
+    """Events of one subject arrive one after the other: the next one waits until the one before it has arrived, or was
+    given up."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    by: Literal["subject"] = "subject"
+    failures: int | None = Field(
+        default=None, ge=1, le=21, description="Failed attempts before it is given up; null: its whole schedule."
+    )
+    then: Undelivered = Field(
+        description="`skip`: it is a dead letter, and the next one goes. `park`: it is, and its subject waits until "
+        "somebody redelivers or skips it."
+    )
 
 
 class EndpointCreate(BaseModel):
@@ -66,6 +89,7 @@ class EndpointCreate(BaseModel):
     fields: Paths | None = Field(default=None, description="Paths into `data` that may be seen; null: all of it.")
     payload: PayloadMode = Field(default=PayloadMode.FULL, description="`thin`: of `data` only the ids.")
     ids: ConnectionId | None = Field(default=None, description="The connection in whose ids to tell; null: in ours.")
+    order: Order | None = Field(default=None, description="Whether events of one subject wait for each other.")
 
 
 class EndpointChange(BaseModel):
@@ -90,6 +114,7 @@ class EndpointChange(BaseModel):
     fields: Paths | None = None
     payload: PayloadMode = PayloadMode.FULL
     ids: ConnectionId | None = None
+    order: Order | None = None
 
 
 class EndpointView(BaseModel):
@@ -118,6 +143,7 @@ class EndpointView(BaseModel):
     fields: list[str] | None
     payload: PayloadMode
     ids: str | None
+    order: Order | None
     version: int
     in_force: bool
     created_at: str
@@ -261,6 +287,7 @@ class StoredEndpoint(BaseModel):
     fields: list[str] | None = None
     payload: PayloadMode = PayloadMode.FULL
     ids: str | None = None
+    order: Order | None = None
     secrets: list[StoredSecret]
     signing_keys: list[StoredKey] = []
     version: int

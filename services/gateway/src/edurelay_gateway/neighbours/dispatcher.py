@@ -57,6 +57,11 @@ class DispatcherService:
         path = internal_path("tenants", tenant, "deliveries", checked(delivery_id, "delivery"), "redeliver")
         return await self._client.post(path, None, Delivery)
 
+    async def skip(self, tenant: str, delivery_id: str) -> Delivery:
+        """Give a delivery up."""
+        path = internal_path("tenants", tenant, "deliveries", checked(delivery_id, "delivery"), "skip")
+        return await self._client.post(path, None, Delivery)
+
     async def redeliver_chosen(self, tenant: str, endpoint_id: str, wanted: RedeliverRequest) -> Redelivery:
         """Deliver what is chosen of an endpoint's deliveries once more."""
         return await self._client.post(_endpoint(tenant, endpoint_id, "redeliver"), wanted, Redelivery)

@@ -23,10 +23,9 @@ async def test_a_subject_waits_behind_what_is_parked_until_that_is_skipped(clien
         async with asyncio.timeout(60):
             while not (found := await _parked(client, endpoint.id)):
                 await asyncio.sleep(0.1)
-            while (await client.endpoints.ledger(endpoint.id)).delivered < 2:
+            while (ledger := await client.endpoints.ledger(endpoint.id)).delivered < 2 or ledger.matched < 6:
                 await asyncio.sleep(0.1)
-        ledger = await client.endpoints.ledger(endpoint.id)
-        assert (ledger.matched, ledger.delivered, ledger.pending, ledger.dead_lettered) == (6, 2, 3, 1)
+        assert (ledger.delivered, ledger.pending, ledger.dead_lettered) == (2, 3, 1)
         skipped = await client.deliveries.skip(found[0].id)
         assert (skipped.status, skipped.parked, skipped.reason) == ("dead_lettered", False, "skipped on request")
         await settled(endpoint, 6)

@@ -184,6 +184,51 @@ async def test_while_an_endpoint_is_disabled_its_subjects_wait_and_then_go_on_in
         assert by_subject(log, script.came) == expected
 
 
+async def test_a_probe_brings_no_event_before_an_earlier_one_of_its_subject(
+    mongo_uri: str, producer: Producer, receiver: Receiver
+) -> None:
+    log, script = subjects_log("a", "a", "a"), Script(receiver, failing={"event.0"})
+    terms = Terms(NEVER, order=SKIP)
+    async with world(mongo_uri, producer, receiver, log, terms) as working:
+        await stands(working, pending=3)
+        working.endpoints.on_change(ENDPOINT, subscription(receiver.url, terms, enabled=False, version=2))
+        oldest = (await working.store.backlog.oldest(ENDPOINT, 1))[0]
+        assert oldest["number"] > 0, "what waits is due before what failed"
+        endpoint = working.endpoints.get(ENDPOINT)
+        assert endpoint is not None
+        await working.probes.probe(endpoint)
+        await until(lambda: len(script.came) == 2)
+        assert script.came == ["event.0", "event.0"]
+
+
+async def test_a_probe_of_an_endpoint_that_has_only_parked_subjects_is_a_test_event(
+    mongo_uri: str, producer: Producer, receiver: Receiver
+) -> None:
+    log, script = subjects_log("a", "a"), Script(receiver, failing={"event.0"})
+    terms = Terms(SOON, order=PARK)
+    async with world(mongo_uri, producer, receiver, log, terms) as working:
+        await stands(working, pending=1, dead_lettered=1)
+        working.endpoints.on_change(ENDPOINT, subscription(receiver.url, terms, enabled=False, version=2))
+        endpoint = working.endpoints.get(ENDPOINT)
+        assert endpoint is not None
+        await working.probes.probe(endpoint)
+        await until(lambda: len(script.came) == 3)
+        assert script.came == ["event.0", "event.0", "endpoint.test"]
+
+
+async def test_an_endpoint_that_rests_keeps_the_order_of_its_subjects(
+    mongo_uri: str, producer: Producer, receiver: Receiver
+) -> None:
+    """Enough fails for its breaker to open; probes that fail count for those whose turn it is, and for no other."""
+    log, script = subjects_log(*[f"{n}" for n in range(12)] * 3), Script(receiver)
+    script.failing = {f"event.{n}" for n in range(36)}
+    script.seen = lambda type_: script.failing.clear() if len(script.came) > 30 else None
+    async with world(mongo_uri, producer, receiver, log, Terms((0.0, *[0.2] * 30), order=SKIP)) as working:
+        await stands(working, delivered=36)
+        came = by_subject(log, script.came).values()
+        assert all(_in_order(types) and types == sorted(types, key=_place) for types in came), script.came
+
+
 async def test_a_receiver_that_is_slow_with_one_subject_does_not_hold_the_log_up(
     mongo_uri: str, producer: Producer, receiver: Receiver
 ) -> None:

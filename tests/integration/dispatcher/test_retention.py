@@ -70,6 +70,14 @@ async def test_what_is_old_goes_and_counts_on(mongo_uri: str, database_name: str
         assert await kept.of().ledger("ep") == LEDGER
 
 
+async def test_what_others_wait_for_stays(mongo_uri: str, database_name: str) -> None:
+    async with archive(mongo_uri, database_name) as kept:
+        parked = await kept.put(DEAD, 1, updated=LONG_AGO, fields={"parked": True})
+        await kept.put(DEAD, 2, updated=LONG_AGO)
+        assert (await sweep(kept))["deliveries"] == 1
+        assert (await kept.kept.known([parked["_id"]])) == {parked["_id"]}
+
+
 async def test_many_go_in_bounded_steps(mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention_module, "STEP", 3)
     async with archive(mongo_uri, database_name) as kept:

@@ -22,6 +22,7 @@ from edurelay.kafka.handler import Assignment, Batch, Received
 from edurelay.kafka.producer import Producer
 from edurelay.messages.subscriptions import EventOrder, SignatureProfile, Subscription, sealing_context
 from edurelay.mongo import Database
+from edurelay.mongo.leases import Leases
 from edurelay.security.sealing import Sealer
 from edurelay.security.signatures import new_secret
 from edurelay.web.internal import InternalClient
@@ -36,6 +37,7 @@ from edurelay_webhook_dispatcher.health import Health
 from edurelay_webhook_dispatcher.intake import Intake
 from edurelay_webhook_dispatcher.notices import Notices
 from edurelay_webhook_dispatcher.order import Order, Precedence
+from edurelay_webhook_dispatcher.probes import Probes
 from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.repository import Repository
 from edurelay_webhook_dispatcher.retrier import Retrier
@@ -102,12 +104,14 @@ class Terms:
 
 @dataclass(frozen=True)
 class Dispatcher:
-    """What may be looked at while it works. `gateway` stands in for the gateway, and is told of endpoints."""
+    """What may be looked at while it works; `probes` are sent when they are told to. `gateway` stands in for the
+    gateway, and is told of endpoints."""
 
     store: store.Store
     repository: Repository
     endpoints: Endpoints
     courier: Courier
+    probes: Probes
     gateway: Receiver
 
 
@@ -156,6 +160,8 @@ async def dispatcher(
         precedence = Precedence(kept, endpoints)
         order = Order(precedence, endpoints, translator, recorder)
         retrier = Retrier(kept, endpoints, courier, recorder, translator, precedence)
+        leases = Leases(database[store.LEASES])
+        probes = Probes(kept, leases, endpoints, courier, translator, precedence, pause=3600.0)
         choice = Choice(Evaluator(), ConditionFailures(told))
         intake = Intake(endpoints, choice, translator, recorder, DeadLetters(producer), kept, order)
 
@@ -171,7 +177,7 @@ async def dispatcher(
         parts = (recorder.run(), courier.run(), order.run(), retrier.run(), health.run(), notices.run(), read())
         tasks = [asyncio.create_task(part) for part in parts]
         try:
-            yield Dispatcher(kept, Repository(kept, TENANT), endpoints, courier, gateway)
+            yield Dispatcher(kept, Repository(kept, TENANT), endpoints, courier, probes, gateway)
         finally:
             # What was begun dies with the process.
             tasks += [task for lane in courier.lanes() for task in lane.under_way.values()]

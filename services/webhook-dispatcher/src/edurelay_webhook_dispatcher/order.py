@@ -65,10 +65,13 @@ class Precedence:
         if "chain" not in entry or not self.ordered(entry["endpoint"]):
             return entry
         earlier = await self._store.backlog.before(entry["chain"], entry["number"], FEW)
-        opened = await self._open([each for each in earlier if self._may_block(each)])
-        if not opened:
-            return entry
-        return opened[0] if opened[0]["status"] == DeliveryStatus.PENDING else None
+        earlier = [each for each in earlier if self._may_block(each)]
+        documents = await self._store.standing([each["_id"] for each in earlier])
+        for each in earlier:
+            document = documents.get(each["_id"])
+            if _is_open(each, document):
+                return None if document is None or "parked" in document else each
+        return entry
 
     def ordered(self, endpoint_id: str) -> bool:
         """True where deliveries to an endpoint wait for each other."""

@@ -115,6 +115,7 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
         schedule=settings.schedule,
         lease=lease,
         gone=notices.gone,
+        places=settings.max_attempts,
     )
     endpoints.closed = courier.forget
     lifetime.spawn("the courier", courier.run())

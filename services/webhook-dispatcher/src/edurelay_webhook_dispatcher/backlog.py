@@ -8,7 +8,6 @@ entry too many, which `mend` takes away when it becomes due.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection as Names
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from types import MappingProxyType
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import ASCENDING, DESCENDING, Collection, DeleteOne, Document, UpdateOne
 from edurelay.mongo.writes import insert_new
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 
 #: How soon an entry is looked at again whose document is not there yet, in seconds; twice as late each time.
@@ -117,7 +117,7 @@ class Backlog:
         """Make a claimed entry agree with the document of its delivery, which is not pending or not there."""
         if document is None:
             wait = min(ABSENT_SECONDS * 2.0 ** min(entry["claims"], 32), ABSENT_SECONDS_AT_MOST)
-            await self.put_off({entry["_id"]: time.time() + wait})
+            await self.put_off({entry["_id"]: clock.now() + wait})
         elif document["status"] == DeliveryStatus.DELIVERED:
             await self.end([entry["_id"]], [])
         else:

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 
 from aiolimiter import AsyncLimiter
 
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.breaker import Breaker
 from edurelay_webhook_dispatcher.endpoint import Endpoint
@@ -29,10 +30,14 @@ SLOW = 0.25
 HORIZON = 2.0
 #: How much the newest answer counts in the mean.
 WEIGHT = 0.1
-#: How many claimed deliveries a lane takes at least, and how long they may wait in it, in seconds: their lease covers
-#: an attempt that begins by then.
+#: For how long a delivery is left to the dispatcher that has it in hand, in seconds: so late does it come again if that
+#: one dies. What is under way for longer is leased anew after `RENEWED`, which leaves time for a slow write.
+LEASE = 13.0
+RENEWED = 8.0
+#: How many claimed deliveries a lane takes at least, and how long they may wait in it, in seconds, with nobody to renew
+#: their leases.
 AHEAD = 100
-CLAIM_SECONDS = 10.0
+CLAIM_SECONDS = 6.0
 
 
 class Lane:
@@ -72,7 +77,7 @@ class Lane:
     def room(self) -> int:
         """How many claimed deliveries the lane can take."""
         if self.breaker.open:
-            return int(self.rests_until(time.time()) is None)
+            return int(self.rests_until(clock.now()) is None)
         return max(0, max(AHEAD, self.window.places) - len(self.under_way) - len(self.waiting))
 
     @property
@@ -97,8 +102,8 @@ class Lane:
             self._begin(work)
 
     def overdue(self, now: float) -> list[Work]:
-        """Return what is under way for so long that the store should know of it."""
-        return [work for work in self.under_way if not work.recorded and now - (work.begun or now) > PATIENCE]
+        """Return what is under way for so long that the store should know of it, or that its lease is nearly over."""
+        return [work for work in self.under_way if _overdue(work, now)]
 
     def spill(self, now: float) -> list[Work]:
         """Take out what waits for a slow endpoint beyond what it can do soon, in the order in which it came."""
@@ -127,7 +132,7 @@ class Lane:
         try:
             if self._limiter is not None:
                 await self._limiter.acquire()
-            begun, probe = time.time(), self.breaker.open
+            begun, probe = clock.now(), self.breaker.open
             self._learn(await self._attempt(self.endpoint, work), begun, probe=probe)
         finally:
             del self.under_way[work]
@@ -136,7 +141,7 @@ class Lane:
                 self._hungry()
 
     def _learn(self, attempt: Attempt, begun: float, *, probe: bool) -> None:
-        now = time.time()
+        now = clock.now()
         self._mean += (attempt.seconds - self._mean) * WEIGHT
         if attempt.succeeded:
             self.window.widen()
@@ -152,3 +157,9 @@ class Lane:
     def _fill(self) -> None:
         while self.waiting and len(self.under_way) < self.window.places and not self.breaker.open:
             self._begin(self.waiting.popleft())
+
+
+def _overdue(work: Work, now: float) -> bool:
+    if work.leased is not None:
+        return now - work.leased > RENEWED
+    return not work.recorded and now - (work.begun or now) > PATIENCE

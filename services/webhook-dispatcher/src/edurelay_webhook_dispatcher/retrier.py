@@ -16,6 +16,7 @@ from edurelay.mongo import Document, StoreUnavailable
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERIES, DELIVERY_QUEUE_AGE
 from edurelay.runtime.together import together
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.keys import DeliveryKey
@@ -65,7 +66,7 @@ class Retrier:
         self.wake()
 
     def _on_deletion(self, endpoint_id: str) -> None:
-        self._deleted[endpoint_id] = time.time() + 2 * self._courier.lease
+        self._deleted[endpoint_id] = clock.now() + 2 * self._courier.lease
         self._counted = 0.0
         self.wake()
 
@@ -92,7 +93,7 @@ class Retrier:
     async def bring(self) -> int:
         """Claim what is due and has room, and let rest what its endpoint may not get now; return how many deliveries
         were looked at."""
-        now = time.time()
+        now = clock.now()
         await self._reopen(now)
         parked = dict.fromkeys(self._endpoints.closed_ids(), now + PARKED)
         lanes = {lane.endpoint.id: lane for lane in self._courier.lanes()}
@@ -102,6 +103,9 @@ class Retrier:
         DELIVERY_QUEUE_AGE.of().set(now - due[0]["due_at"] if due else 0)
         self._catch_up(due, full)
         until = resting | parked
+        # A lease of our own that ended before it was renewed: whoever stalled does not make an attempt beside its own.
+        in_hand = self._courier.in_hand() | self._recorder.unwritten() if due else set()
+        due = [entry for entry in due if entry["_id"] not in in_hand]
         kept_back = [entry for entry in due if entry["endpoint"] in until]
         for endpoint_id in {entry["endpoint"] for entry in kept_back}:
             since = 0.0 if endpoint_id in parked else self._probe_failed_at(endpoint_id)
@@ -171,7 +175,7 @@ class Retrier:
     async def _cancel(self) -> None:
         """Make due what is pending for deleted endpoints, so that it ends. More than once, since an attempt that was
         under way may leave its delivery pending."""
-        now = time.time()
+        now = clock.now()
         for endpoint_id, until in list(self._deleted.items()):
             await self._store.backlog.hasten(endpoint_id, now)
             if until < now:
@@ -183,14 +187,15 @@ class Retrier:
 
 
 def work_of(document: dict[str, Any]) -> Work:
-    """Return a stored, open delivery as work."""
-    key = DeliveryKey.from_stored(document["_id"])
+    """Return a stored, open delivery that was claimed now as work."""
+    key, claimed_at = DeliveryKey.from_stored(document["_id"]), time.monotonic()
     return Work(
         key=key,
         event_id=document["event_id"],
         event_type=document["type"],
         body=document["body"],
-        since=time.monotonic(),
+        since=claimed_at,
+        leased=claimed_at,
         traceparent=document.get("traceparent"),
         attempts=list(document["attempts"]),
         forgiven=document.get("forgiven", 0),

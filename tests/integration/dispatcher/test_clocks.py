@@ -17,6 +17,8 @@ from edurelay.events.ids import new_id
 from integration.dispatcher.fleet import Dispatcher, fleet
 
 HOUR = 3600
+#: How many events there are: fewer failures than make a breaker open.
+EVENTS = 8
 MOVER = """
 import os, time
 _time, _file = time.time, os.environ["SHIFT_FILE"]
@@ -58,10 +60,10 @@ async def retried(working: Dispatcher, tenant: str) -> None:
     async with receiving() as receiver:
         failing_first(receiver)
         seen = await working.subscribe(tenant, receiver.url, event_types=["seen.*"], retry_schedule=[0, 0.3])
-        for number in range(20):
+        for number in range(EVENTS):
             await working.publish(tenant, "seen.now", {}, subject=f"s-{number}")
-        ledger = await working.until_settled(tenant, seen, 20)
-        assert ledger == {"matched": 20, "delivered": 20, "pending": 0, "dead_lettered": 0}
+        ledger = await working.until_settled(tenant, seen, EVENTS)
+        assert ledger == {"matched": EVENTS, "delivered": EVENTS, "pending": 0, "dead_lettered": 0}
 
 
 @pytest.mark.parametrize("shift", [HOUR, -HOUR], ids=["ahead", "behind"])
@@ -75,16 +77,16 @@ async def test_a_dispatcher_whose_clock_is_an_hour_off_gets_in_nobodys_way(
         right = await several.start()
         endpoint = await right.subscribe(tenant, receiver.url, event_types=["held.*"], retry_schedule=[0, 2, 2])
         await several.start(moved.env)
-        for number in range(30):
+        for number in range(EVENTS):
             await right.publish(tenant, "held.back", {}, subject=f"s-{number}")
-        await receiver.until(30)
+        await receiver.until(EVENTS)
         receiver.open.clear()
-        await receiver.until(40)
+        await receiver.until(EVENTS + 3)
         # Some second attempts are under way now; their leases hold, whoever looks.
         await retried(right, tenant)
         receiver.open.set()
-        ledger = await right.until_settled(tenant, endpoint, 30)
-        assert ledger == {"matched": 30, "delivered": 30, "pending": 0, "dead_lettered": 0}
+        ledger = await right.until_settled(tenant, endpoint, EVENTS)
+        assert ledger == {"matched": EVENTS, "delivered": EVENTS, "pending": 0, "dead_lettered": 0}
         assert set(Counter(receiver.events).values()) == {2}
         ages = [abs(time.time() - int(request.headers["webhook-timestamp"])) for request in receiver.requests]
         assert max(ages) < HOUR / 2, "what is signed an hour off is refused"
@@ -98,12 +100,12 @@ async def test_nothing_lies_about_when_the_clock_goes_back(
         failing_first(receiver)
         working = await single.start(moved.env)
         endpoint = await working.subscribe(tenant, receiver.url, retry_schedule=[0, 3])
-        for number in range(20):
+        for number in range(EVENTS):
             await working.publish(tenant, "to.come", {}, subject=f"s-{number}")
-        await receiver.until(20)
+        await receiver.until(EVENTS)
         moved.shift(-HOUR)
-        ledger = await working.until_settled(tenant, endpoint, 20)
-        assert ledger == {"matched": 20, "delivered": 20, "pending": 0, "dead_lettered": 0}
+        ledger = await working.until_settled(tenant, endpoint, EVENTS)
+        assert ledger == {"matched": EVENTS, "delivered": EVENTS, "pending": 0, "dead_lettered": 0}
         assert set(Counter(receiver.events).values()) == {2}
 
 
@@ -114,14 +116,12 @@ async def test_nothing_comes_early_when_the_clock_goes_ahead(
     async with receiving() as receiver, fleet(kafka_bootstrap, mongo_uri, tmp_path) as single:
         failing_first(receiver)
         working = await single.start(moved.env)
-        endpoint = await working.subscribe(
-            tenant, receiver.url, event_types=["late.*"], retry_schedule=[0, HOUR // 2]
-        )
-        for number in range(20):
+        endpoint = await working.subscribe(tenant, receiver.url, event_types=["late.*"], retry_schedule=[0, HOUR // 2])
+        for number in range(EVENTS):
             await working.publish(tenant, "late.on", {}, subject=f"s-{number}")
-        await receiver.until(20)
+        await receiver.until(EVENTS)
         moved.shift(HOUR)
         await retried(working, tenant)
         ledger = await working.ledger(tenant, endpoint)
-        assert ledger == {"matched": 20, "delivered": 0, "pending": 20, "dead_lettered": 0}
-        assert len(receiver.requests) == 20
+        assert ledger == {"matched": EVENTS, "delivered": 0, "pending": EVENTS, "dead_lettered": 0}
+        assert len(receiver.requests) == EVENTS

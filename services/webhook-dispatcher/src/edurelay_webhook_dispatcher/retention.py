@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from typing import Final
 
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import ASCENDING, Document
 from edurelay.mongo.leases import Lease, Leases
 from edurelay.runtime.logging import get_logger
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.patience import AWAY
 from edurelay_webhook_dispatcher.store import Store
@@ -59,8 +59,8 @@ class Retention:
 
     async def sweep(self, lease: Lease) -> dict[str, int]:
         """Delete what is too old now, for as long as the lease can be held; return how much it was."""
-        deliveries = await self._sweep_deliveries(lease, time.time() - self._deliveries_seconds)
-        blocks = await self._sweep_events(lease, time.time() - self._events_seconds)
+        deliveries = await self._sweep_deliveries(lease, clock.now() - self._deliveries_seconds)
+        blocks = await self._sweep_events(lease, clock.now() - self._events_seconds)
         return {"deliveries": deliveries, "blocks_of_events": blocks}
 
     async def _sweep_deliveries(self, lease: Lease, before: float) -> int:

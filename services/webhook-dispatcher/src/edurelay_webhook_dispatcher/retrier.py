@@ -23,6 +23,7 @@ from edurelay.mongo import Document, StoreUnavailable
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERIES, DELIVERY_QUEUE_AGE
 from edurelay.runtime.together import together
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.backlog import Head
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoints import Endpoints
@@ -102,7 +103,7 @@ class Retrier:
     async def bring(self) -> int:
         """Claim what is due and has room, of the queues whose turn it is; return how many queues were looked at."""
         await self._recorder.room()
-        now = time.time()
+        now = clock.now()
         chosen = self._choose(now)
         await together(*(self._look(endpoint_id, room, now) for endpoint_id, room in chosen))
         return len(chosen)
@@ -162,8 +163,11 @@ class Retrier:
         return [each for each in head.entries if each["due_at"] <= now][: lane.room]
 
     async def _claim(self, due: Sequence[Document], until: float) -> None:
-        won = await together(*(self._store.backlog.claim(entry, until) for entry in due))
-        claimed = [entry for entry, ours in zip(due, won, strict=True) if ours]
+        # A lease of our own that ended before it was renewed: whoever stalled makes no attempt beside its own.
+        in_hand = self._courier.in_hand() | self._recorder.unwritten() if due else set()
+        free = [entry for entry in due if entry["_id"] not in in_hand]
+        won = await together(*(self._store.backlog.claim(entry, until) for entry in free))
+        claimed = [entry for entry, ours in zip(free, won, strict=True) if ours]
         ids = [entry["_id"] for entry in claimed]
         found = {each["_id"]: each async for each in self._store.deliveries.find({"_id": {"$in": ids}})} if ids else {}
         for entry in claimed:
@@ -211,7 +215,7 @@ class Retrier:
 
     async def _take_census(self) -> None:
         """Look, soon, at every queue that is new to us, and count."""
-        now = time.time()
+        now = clock.now()
         if self._counted == -inf:
             # What was written by a version that kept no queues is found too.
             for endpoint_id in self._endpoints.ids():
@@ -223,14 +227,15 @@ class Retrier:
 
 
 def work_of(document: dict[str, Any]) -> Work:
-    """Return a stored, open delivery as work."""
-    key = DeliveryKey.from_stored(document["_id"])
+    """Return a stored, open delivery that was claimed now as work."""
+    key, claimed_at = DeliveryKey.from_stored(document["_id"]), time.monotonic()
     return Work(
         key=key,
         event_id=document["event_id"],
         event_type=document["type"],
         body=document["body"],
-        since=time.monotonic(),
+        since=claimed_at,
+        leased=claimed_at,
         traceparent=document.get("traceparent"),
         attempts=list(document["attempts"]),
         forgiven=document.get("forgiven", 0),

@@ -13,6 +13,7 @@ import orjson
 
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.runtime.logging import get_logger
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
@@ -72,7 +73,7 @@ class Translator:
         if current is not None and self._endpoints.enabled(current):
             self._courier.carry(current, work)
         else:
-            self._recorder.put(work, State(DeliveryStatus.PENDING, due=time.time()))
+            self._recorder.put(work, State(DeliveryStatus.PENDING, due=clock.now()))
 
     async def _translated(self, tenant: str, connection: str, work: Work) -> bytes:
         try:
@@ -93,4 +94,4 @@ class Translator:
 
     def _put_off(self, work: Work) -> None:
         wait = max(0.0, self._away_until - time.monotonic())
-        self._recorder.put(work, State(DeliveryStatus.PENDING, due=time.time() + wait))
+        self._recorder.put(work, State(DeliveryStatus.PENDING, due=clock.now() + wait))

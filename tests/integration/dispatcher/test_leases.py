@@ -14,10 +14,10 @@ async def next_lease(working: Dispatcher, behind: float) -> float:
     """Return until when the one delivery is leased, once that is later than `behind`."""
     async with asyncio.timeout(60):
         while True:
-            entry = await working.store.backlog.oldest(ENDPOINT)
-            if entry is not None and entry["due_at"] > behind:
-                assert entry["claims"] == 0, "somebody has claimed it"
-                return float(entry["due_at"])
+            head = await working.store.backlog.head(ENDPOINT, 1)
+            if head.entries and head.entries[0]["due_at"] > behind:
+                assert head.entries[0]["claims"] == 0, "somebody has claimed it"
+                return float(head.entries[0]["due_at"])
             await asyncio.sleep(0.05)
 
 

@@ -9,7 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.runtime.logging import get_logger
-from edurelay.runtime.metrics import DELIVERY_ATTEMPTS, DELIVERY_SECONDS, OPEN_BREAKERS, WINDOW_FULL
+from edurelay.runtime.metrics import (
+    ATTEMPTS_UNDER_WAY,
+    DELIVERY_ATTEMPTS,
+    DELIVERY_SECONDS,
+    OPEN_BREAKERS,
+    WINDOW_FULL,
+)
 from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.endpoint import Endpoint
@@ -18,6 +24,8 @@ from edurelay_webhook_dispatcher.lanes import Lane
 from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.retries import Delivered, GiveUp, Retry, decide
 from edurelay_webhook_dispatcher.sender import Sender
+from edurelay_webhook_dispatcher.settings import MAX_ATTEMPTS
+from edurelay_webhook_dispatcher.shares import Shares
 from edurelay_webhook_dispatcher.work import State, Work
 
 #: How often the lanes are looked through for work that takes too long, in seconds.
@@ -35,7 +43,7 @@ OUTCOMES = {
 
 class Courier:
     """All lanes. `gone` is told of an endpoint that wants nothing any more; `lease` is for how
-    long, in seconds, what is in hand is left to us."""
+    long, in seconds, what is in hand is left to us; `places` bounds the attempts under way at a time."""
 
     def __init__(
         self,
@@ -46,6 +54,7 @@ class Courier:
         schedule: Sequence[float],
         lease: float,
         gone: Callable[[Endpoint, str], None],
+        places: int = MAX_ATTEMPTS,
     ) -> None:
         self._sender = sender
         self._recorder = recorder
@@ -53,6 +62,7 @@ class Courier:
         self._schedule = schedule
         self._gone = gone
         self._lanes: dict[str, Lane] = {}
+        self._shares = Shares(places)
         self.lease = lease
         #: Called when a lane that is behind has nothing left to do; the retrier listens.
         self.hungry: Callable[[], None] = lambda: None
@@ -65,11 +75,21 @@ class Courier:
         if lane is None:
             rest = max(self._schedule_of(endpoint))
             lane = self._lanes[endpoint.id] = Lane(
-                endpoint, self._attempt, lambda: self.hungry(), lambda: self.recovered(endpoint.id), rest
+                endpoint,
+                self._attempt,
+                lambda: self.hungry(),
+                lambda: self.recovered(endpoint.id),
+                self._call_up,
+                self._shares,
+                rest,
             )
         elif lane.endpoint is not endpoint:
             lane.update(endpoint)
         return lane
+
+    def known_lane(self, endpoint_id: str) -> Lane | None:
+        """Return an endpoint's lane if there is one."""
+        return self._lanes.get(endpoint_id)
 
     def lanes(self) -> Iterable[Lane]:
         """Return every lane that was used and still has work, or is behind."""
@@ -92,7 +112,7 @@ class Courier:
         if pause > 0:
             self._recorder.put(work, State(DeliveryStatus.PENDING, due=now + pause))
         elif rest is not None:
-            self._recorder.put(work, State(DeliveryStatus.PENDING, due=rest, rests_since=now))
+            self._recorder.put(work, State(DeliveryStatus.PENDING, due=rest))
         elif lane.behind and not work.recorded:
             WINDOW_FULL.of().inc()
             self._recorder.put(work, State(DeliveryStatus.PENDING, due=now))
@@ -104,9 +124,10 @@ class Courier:
         attempt = Attempt(clock.now(), 0.0, error="not sent: the endpoint rests, and failed when it was tried again")
         self._recorder.put(work, self._judge(endpoint, work, attempt), attempt)
 
-    def in_hand(self) -> set[str]:
-        """Return the primary keys of what is under way."""
-        return {work.key.stored for lane in self._lanes.values() for work in lane.under_way}
+    def in_hand(self, endpoint_id: str) -> set[str]:
+        """Return the primary keys of an endpoint's deliveries that are under way."""
+        lane = self._lanes.get(endpoint_id)
+        return {work.key.stored for work in lane.under_way} if lane is not None else set()
 
     async def run(self) -> None:
         """Sweep the lanes, until cancelled."""
@@ -123,12 +144,13 @@ class Courier:
                 self._recorder.put(work, State(DeliveryStatus.PENDING, due=wall + self.lease))
             rest = lane.rests_until(wall)
             if rest is not None:
-                self._write_down(lane.take_waiting(), rest, rests_since=wall)
+                self._write_down(lane.take_waiting(), rest)
             spilled = lane.spill(now)
             WINDOW_FULL.of().inc(len(spilled))
             self._write_down(spilled, wall)
             if lane.forgettable:
                 del self._lanes[endpoint_id]
+        ATTEMPTS_UNDER_WAY.of().set(self._shares.taken)
         OPEN_BREAKERS.of().set(sum(lane.breaker.open for lane in self._lanes.values()))
 
     async def finish(self, seconds: float) -> None:
@@ -142,9 +164,16 @@ class Courier:
                 task.cancel()
         await self._recorder.drained()
 
-    def _write_down(self, works: Iterable[Work], due: float, rests_since: float | None = None) -> None:
+    def _write_down(self, works: Iterable[Work], due: float) -> None:
         for work in works:
-            self._recorder.put(work, State(DeliveryStatus.PENDING, due=due, rests_since=rests_since))
+            self._recorder.put(work, State(DeliveryStatus.PENDING, due=due))
+
+    def _call_up(self) -> None:
+        """Let those that were refused a place have the free ones, in turn."""
+        while (endpoint_id := self._shares.call_up()) is not None:
+            lane = self._lanes.get(endpoint_id)
+            if lane is not None:
+                lane.fill(at_most=1)
 
     def _schedule_of(self, endpoint: Endpoint) -> Sequence[float]:
         return endpoint.subscription.retry_schedule or self._schedule

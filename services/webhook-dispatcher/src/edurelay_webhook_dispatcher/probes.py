@@ -86,10 +86,11 @@ class Probes:
 
     async def probe(self, endpoint: Endpoint) -> None:
         """Send one delivery to a disabled endpoint."""
-        entry = await self._store.backlog.oldest(endpoint.id)
-        if entry is None:
+        head = await self._store.backlog.head(endpoint.id, 1)
+        if not head.entries:
             await self._store.add_pending([trial_delivery(endpoint)])
-            entry = await self._store.backlog.oldest(endpoint.id)
+            head = await self._store.backlog.head(endpoint.id, 1)
+        entry = next(iter(head.entries), None)
         if entry is None or not await self._store.backlog.claim(entry, clock.now() + self._courier.lease):
             return
         document = await self._store.deliveries.find_one({"_id": entry["_id"]})

@@ -157,19 +157,15 @@ class Recorder:
         """Before their documents are written: make those due that are not done yet."""
         lease_ends = clock.now() + self._lease
         due = {name: entry.state.due or lease_ends for name, entry in entries.items() if not entry.state.delivered}
-        await self._store.backlog.add(due, _resting(entries))
+        await self._store.backlog.add(due)
 
     async def _close(self, entries: Mapping[str, _Written], changed: Container[str]) -> None:
         """After their documents are written: make the backlog agree with them."""
         states = {name: entry.state for name, entry in entries.items() if name in changed or entry.state.dead}
         due = {name: state.due for name, state in states.items() if state.due is not None}
-        await self._store.backlog.put_off(due, _resting(entries))
+        await self._store.backlog.put_off(due)
         delivered = [name for name, state in states.items() if state.delivered]
         await self._store.backlog.end(delivered, [name for name, state in states.items() if state.dead])
-
-
-def _resting(entries: Mapping[str, _Written]) -> dict[str, float]:
-    return {name: since for name, entry in entries.items() if (since := entry.state.rests_since) is not None}
 
 
 def _open_fields(entry: _Written) -> Document:

@@ -29,10 +29,15 @@ DELIVERIES: Final = CollectionSpec("deliveries")
 BACKLOG: Final = CollectionSpec(
     "backlog",
     indexes=(
-        Index((("due_at", ASCENDING),), sparse=True),
+        Index((("endpoint", ASCENDING), ("due_at", ASCENDING))),
+        Index((("mark", ASCENDING),), sparse=True),
+        Index((("sample", ASCENDING),)),
         Index((("endpoint", ASCENDING), ("status", ASCENDING), ("_id", ASCENDING))),
     ),
 )
+
+#: `_id` is an endpoint that has, or had, entries there.
+QUEUES: Final = CollectionSpec("queues")
 
 #: The events that were published, in blocks: see `index`.
 EVENTS: Final = CollectionSpec("events")
@@ -62,7 +67,7 @@ STREAMS: Final = CollectionSpec("streams", indexes=(Index((("stream", ASCENDING)
 
 LEASES: Final = CollectionSpec("leases")
 
-ALL: Final = (DELIVERIES, BACKLOG, EVENTS, GIVEN_IDS, REPLAYS, REDELIVERIES, LEDGERS, FAILING, STREAMS, LEASES)
+ALL: Final = (DELIVERIES, BACKLOG, QUEUES, EVENTS, GIVEN_IDS, REPLAYS, REDELIVERIES, LEDGERS, FAILING, STREAMS, LEASES)
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class Store:
     def of(cls, database: Database) -> Self:
         """Return those of a database."""
         events = EventIndex(database[EVENTS], database[GIVEN_IDS])
-        deliveries, backlog = database[DELIVERIES], Backlog(database[BACKLOG])
+        deliveries, backlog = database[DELIVERIES], Backlog(database[BACKLOG], database[QUEUES])
         ledgers = Ledgers(database[LEDGERS], deliveries, backlog)
         return cls(events, deliveries, backlog, Streams(database[STREAMS]), database[REPLAYS], ledgers)
 

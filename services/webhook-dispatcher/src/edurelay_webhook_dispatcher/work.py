@@ -54,13 +54,11 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where an attempt, or the decision not to make one yet, leaves a delivery. `due` is a Unix time; `rests_since` is
-    that at which the delivery began to wait for its endpoint's breaker."""
+    """Where an attempt, or the decision not to make one yet, leaves a delivery. `due` is a Unix time."""
 
     status: DeliveryStatus
     due: float | None = None
     reason: str | None = None
-    rests_since: float | None = None
 
     @property
     def delivered(self) -> bool:

@@ -12,6 +12,7 @@ from edurelay.events.ids import new_id
 from edurelay.mongo import Database, StoreUnavailable
 from edurelay_webhook_dispatcher import store, streams
 from edurelay_webhook_dispatcher.keys import DeliveryKey, event_origin
+from edurelay_webhook_dispatcher.positions import Positions
 from edurelay_webhook_dispatcher.streams import Streams, Ticket
 from integration.cut import Line
 
@@ -27,7 +28,7 @@ async def database(mongo_uri: str) -> AsyncIterator[Database]:
 
 async def opened(database: Database, *endpoints: str) -> Streams:
     """What a dispatcher has of the streams."""
-    those = Streams(database[store.STREAMS])
+    those = Streams(database[store.STREAMS], Positions(database[store.POSITIONS]))
     await those.open([(TENANT, endpoint) for endpoint in endpoints or (ENDPOINT,)])
     return those
 

@@ -73,7 +73,7 @@ class Neighbours:
         if request.method == "GET" and request.path.endswith("/count"):
             return _json(200, {"count": 0})
         if request.method == "GET" and _is_list(request.path):
-            return _json(200, {"data": [], "next_cursor": None})
+            return _json(200, {"data": [], "next_cursor": None, "after": int(request.query.get("after", 0))})
         return _problem(404, "not_found")
 
 

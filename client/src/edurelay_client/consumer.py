@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Protocol
 
@@ -98,7 +98,7 @@ class Consumer:
                     raise
                 await self._keep()
 
-    async def events(self) -> AsyncIterator[StreamedEvent]:
+    async def events(self) -> AsyncGenerator[StreamedEvent]:
         """Yield each event. The one before counts as handled when the next one is asked for."""
         async with aclosing(self._batches()) as batches:
             async for batch in batches:
@@ -119,7 +119,7 @@ class Consumer:
             self._succeeded()
             self._committed = self.position
 
-    async def _batches(self) -> AsyncIterator[list[StreamedEvent]]:
+    async def _batches(self) -> AsyncGenerator[list[StreamedEvent]]:
         """Yield what is new, in order."""
         self._succeeded()
         missing: int | None = None
@@ -152,11 +152,11 @@ class Consumer:
     async def _begin(self) -> int:
         return (await self._stream.stream_page(self._endpoint_id, limit=1)).after
 
-    async def _polled(self, after: int) -> AsyncIterator[list[StreamedEvent]]:
+    async def _polled(self, after: int) -> AsyncGenerator[list[StreamedEvent]]:
         page = await self._stream.stream_page(self._endpoint_id, after=after, wait=WAIT)
         yield page.data
 
-    async def _pushed(self, after: int) -> AsyncIterator[list[StreamedEvent]]:
+    async def _pushed(self, after: int) -> AsyncGenerator[list[StreamedEvent]]:
         # A stream that ends without having brought anything is not asked for again at once.
         began, brought = time.monotonic(), False
         async for piece in self._stream.pushed(self._endpoint_id, after=after):

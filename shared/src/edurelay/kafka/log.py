@@ -131,9 +131,9 @@ class LogReader:
 async def _read_these(reader: Reader, partition: int, offsets: list[int]) -> AsyncIterator[Received]:
     """Yield the messages at these offsets, which are in order and before the end of the log."""
     reader.only(partition)
-    place = -_NEAR
+    place: int | None = None
     while offsets:
-        if offsets[0] > place + _NEAR:
+        if place is None or offsets[0] > place + _NEAR:
             reader.seek({partition: offsets[0]})
         messages = (await reader.poll(_READ_SECONDS)).get(partition, [])
         wanted = set(offsets)

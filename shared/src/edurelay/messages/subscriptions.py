@@ -55,7 +55,7 @@ class Subscription(InternalMessage):
 
     id: str
     tenant: str
-    url: str | None
+    url: str | None = None
     event_types: list[str]
     enabled: bool = True
     probed: bool = False

@@ -40,7 +40,7 @@ async def test_some_messages_are_read_together_wherever_they_stand(
     topic = await new_topic(2, Cleanup.DELETE)
     await producer.send_all([Message(topic.name, b"k%d" % (n % 9), b"%d" % n) for n in range(3000)])
     async with LogReader(kafka_bootstrap) as log:
-        ends = {partition: 0 for partition in range(2)}
+        ends = dict.fromkeys(range(2), 0)
         async for stretch in log.read_between(topic, 0, 2**50):
             ends[stretch[0].partition] = stretch[-1].offset + 1
         wanted = [(partition, offset) for partition in range(2) for offset in (0, 1, 7, ends[partition] - 1)]

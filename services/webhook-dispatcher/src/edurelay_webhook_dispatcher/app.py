@@ -31,13 +31,14 @@ from edurelay_webhook_dispatcher import store
 from edurelay_webhook_dispatcher.api import Api
 from edurelay_webhook_dispatcher.audit import Audit
 from edurelay_webhook_dispatcher.choice import Choice
+from edurelay_webhook_dispatcher.clock import Timekeeper
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.external_ids import ExternalIds, MappingAway
 from edurelay_webhook_dispatcher.failures import ConditionFailures
 from edurelay_webhook_dispatcher.health import Health
 from edurelay_webhook_dispatcher.intake import Intake
-from edurelay_webhook_dispatcher.lanes import CLAIM_SECONDS
+from edurelay_webhook_dispatcher.lanes import LEASE
 from edurelay_webhook_dispatcher.notices import Notices
 from edurelay_webhook_dispatcher.past import PastEvents
 from edurelay_webhook_dispatcher.probes import Probes
@@ -92,7 +93,9 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     connecting = await Database.connect(settings.mongo, settings.mongo_database, collections=store.ALL)
     database = await lifetime.enter("the database", connecting)
     kept = store.Store.of(database)
-    lease = settings.attempt_seconds + CLAIM_SECONDS
+    timekeeper = Timekeeper(database.time)
+    await timekeeper.set()
+    lifetime.spawn("the timekeeper", timekeeper.run())
     producer = await lifetime.enter("the producer", Producer(settings.kafka, client_id=NAME))
     log = await lifetime.enter("the log reader", LogReader(settings.kafka))
     client = EgressClient(
@@ -117,7 +120,7 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     # A replay may have much to ask, for which new events do not wait.
     replayed = Choice(await lifetime.enter("the evaluator of conditions for replays", Evaluator()), failures)
 
-    recorder = Recorder(kept, producer, lease=lease)
+    recorder = Recorder(kept, producer, lease=LEASE)
     lifetime.spawn("the recorder", recorder.run())
     health = Health(
         database[store.FAILING],
@@ -132,8 +135,9 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
         recorder,
         health,
         schedule=settings.schedule,
-        lease=lease,
+        lease=LEASE,
         gone=notices.gone,
+        places=settings.max_attempts,
     )
     endpoints.closed = courier.forget
     lifetime.spawn("the courier", courier.run())

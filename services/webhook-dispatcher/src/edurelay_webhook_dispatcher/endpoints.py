@@ -78,6 +78,10 @@ class Endpoints:
         """Return the endpoints that were disabled for failing, and are tried from time to time."""
         return [each for each in self._all.values() if each.subscription.probed and not self.enabled(each)]
 
+    def ids(self) -> list[str]:
+        """Return the ids of the endpoints that exist."""
+        return list(self._all)
+
     def closed_ids(self) -> list[str]:
         """Return the ids of the endpoints that exist and are disabled."""
         return [endpoint.id for endpoint in self._all.values() if not self.enabled(endpoint)]

@@ -7,7 +7,6 @@ is the log told that it may forget. Every write can be repeated.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from edurelay.mongo.writes import insert_new
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERY_SECONDS
 from edurelay.runtime.together import together
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.body import format_fields
 from edurelay_webhook_dispatcher.history import kept
@@ -56,6 +56,7 @@ class Recorder:
         self._producer = producer
         self._lease = lease
         self._entries: list[_Written] = []
+        self._writing: list[_Written] = []
         self._matched: list[tuple[Entry, Callable[[], None]]] = []
         self._numbered: list[Callable[[], None]] = []
         self._unwritten = 0
@@ -84,6 +85,10 @@ class Recorder:
         self._entries.append(_Written(work, state, attempt, first=not work.recorded))
         work.recorded = True
         self._stir()
+
+    def unwritten(self) -> set[str]:
+        """Return the primary keys of what was put and is not written yet."""
+        return {entry.work.key.stored for entry in (*self._entries, *self._writing)}
 
     async def room(self) -> None:
         """Return when another attempt may begin. What is under way does not count, or a few receivers that hang
@@ -122,7 +127,9 @@ class Recorder:
         self._wake.set()
 
     async def _persist(self, entries: list[_Written], matched: list[tuple[Entry, Callable[[], None]]]) -> None:
+        self._writing = entries
         await until_done(lambda: self._write(entries, [event for event, _ in matched]), self._complain)
+        self._writing = []
         self._unwritten -= sum(entry.attempt is not None for entry in entries)
         self._room.set()
         for entry in entries:
@@ -157,21 +164,17 @@ class Recorder:
 
     async def _open(self, entries: Mapping[str, _Written]) -> None:
         """Before their documents are written: make those due that are not done yet."""
-        lease_ends = time.time() + self._lease
+        lease_ends = clock.now() + self._lease
         due = {name: entry.state.due or lease_ends for name, entry in entries.items() if not entry.state.delivered}
-        await self._store.backlog.add(due, _resting(entries))
+        await self._store.backlog.add(due)
 
     async def _close(self, entries: Mapping[str, _Written], changed: Container[str]) -> None:
         """After their documents are written: make the backlog agree with them."""
         states = {name: entry.state for name, entry in entries.items() if name in changed or entry.state.dead}
         due = {name: state.due for name, state in states.items() if state.due is not None}
-        await self._store.backlog.put_off(due, _resting(entries))
+        await self._store.backlog.put_off(due)
         delivered = [name for name, state in states.items() if state.delivered]
         await self._store.backlog.end(delivered, [name for name, state in states.items() if state.dead])
-
-
-def _resting(entries: Mapping[str, _Written]) -> dict[str, float]:
-    return {name: since for name, entry in entries.items() if (since := entry.state.rests_since) is not None}
 
 
 def _open_fields(entry: _Written) -> Document:
@@ -202,7 +205,7 @@ def _document(entry: _Written) -> Document:
         **({"subject": work.subject} if work.subject is not None else {}),
         "status": entry.state.status.value,
         "attempts": work.attempts,
-        "updated": time.time(),
+        "updated": clock.now(),
         **({"sequence": work.ticket.number} if work.ticket is not None else {}),
         **format_fields(work.body),
         **_open_fields(entry),
@@ -211,7 +214,7 @@ def _document(entry: _Written) -> Document:
 
 def _update(name: str, entry: _Written) -> UpdateOne:
     fields = _open_fields(entry)
-    fields |= {"status": entry.state.status.value, "attempts": entry.work.attempts, "updated": time.time()}
+    fields |= {"status": entry.state.status.value, "attempts": entry.work.attempts, "updated": clock.now()}
     gone = {name: "" for name in ("body", "due_at", "reason", "traceparent", "forgiven", "ids") if name not in fields}
     # A delivery that arrived stays delivered, whatever a late attempt of another dispatcher says.
     return UpdateOne(

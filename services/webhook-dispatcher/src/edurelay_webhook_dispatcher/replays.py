@@ -8,7 +8,6 @@ starts again from the beginning and finds what it has already written.
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Sequence
 
 from edurelay.events.envelope import Event, MalformedEvent
@@ -19,6 +18,7 @@ from edurelay.kafka.log import LogReader
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import Document
 from edurelay.mongo.leases import Leases
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.body import format_fields
 from edurelay_webhook_dispatcher.choice import Choice
 from edurelay_webhook_dispatcher.endpoints import Endpoints
@@ -137,9 +137,9 @@ def pending_delivery(key: DeliveryKey, event: Event, payload: Payload) -> Docume
         **({"subject": event.subject} if event.subject is not None else {}),
         "status": DeliveryStatus.PENDING.value,
         "attempts": [],
-        "updated": time.time(),
+        "updated": clock.now(),
         "body": payload.body,
         **format_fields(payload.body),
-        "due_at": time.time(),
+        "due_at": clock.now(),
     }
     return document if payload.ids is None else {**document, "ids": payload.ids}

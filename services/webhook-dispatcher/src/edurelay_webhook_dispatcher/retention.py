@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -12,6 +11,7 @@ from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import ASCENDING, Document
 from edurelay.mongo.leases import Lease, Leases
 from edurelay.runtime.logging import get_logger
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.patience import AWAY
 from edurelay_webhook_dispatcher.store import Store
@@ -76,10 +76,10 @@ class Retention:
 
     async def sweep(self, lease: Lease) -> dict[str, int]:
         """Delete what is too old now, for as long as the lease can be held; return how much it was."""
-        deliveries = await self._sweep_deliveries(lease, time.time() - self._deliveries_seconds)
-        before = time.time() - self._events_seconds
+        deliveries = await self._sweep_deliveries(lease, clock.now() - self._deliveries_seconds)
+        before = clock.now() - self._events_seconds
         blocks = await self._sweep_events(lease, before)
-        streams = await self._sweep_streams(lease, min(before, time.time() - YOUNGEST))
+        streams = await self._sweep_streams(lease, min(before, clock.now() - YOUNGEST))
         return {"deliveries": deliveries, "blocks_of_events": blocks, "blocks_of_streams": streams}
 
     async def _sweep_deliveries(self, lease: Lease, before: float) -> int:
@@ -142,4 +142,4 @@ class Retention:
         if self._exists(name.split("/")[1]):
             await self._store.positions.there(name)
             return False
-        return await self._store.positions.missing_since(name, time.time()) < time.time() - MISSING_SECONDS
+        return await self._store.positions.missing_since(name, clock.now()) < clock.now() - MISSING_SECONDS

@@ -30,10 +30,15 @@ DELIVERIES: Final = CollectionSpec("deliveries")
 BACKLOG: Final = CollectionSpec(
     "backlog",
     indexes=(
-        Index((("due_at", ASCENDING),), sparse=True),
+        Index((("endpoint", ASCENDING), ("due_at", ASCENDING))),
+        Index((("mark", ASCENDING),), sparse=True),
+        Index((("sample", ASCENDING),)),
         Index((("endpoint", ASCENDING), ("status", ASCENDING), ("_id", ASCENDING))),
     ),
 )
+
+#: `_id` is an endpoint that has, or had, entries there.
+QUEUES: Final = CollectionSpec("queues")
 
 #: The events that were published, in blocks: see `index`.
 EVENTS: Final = CollectionSpec("events")
@@ -75,6 +80,7 @@ LEASES: Final = CollectionSpec("leases")
 ALL: Final = (
     DELIVERIES,
     BACKLOG,
+    QUEUES,
     EVENTS,
     GIVEN_IDS,
     REPLAYS,
@@ -103,7 +109,7 @@ class Store:
     def of(cls, database: Database) -> Self:
         """Return those of a database."""
         events = EventIndex(database[EVENTS], database[GIVEN_IDS])
-        deliveries, backlog = database[DELIVERIES], Backlog(database[BACKLOG])
+        deliveries, backlog = database[DELIVERIES], Backlog(database[BACKLOG], database[QUEUES])
         ledgers = Ledgers(database[LEDGERS], deliveries, backlog)
         positions = Positions(database[POSITIONS])
         streams = Streams(database[STREAMS], positions)

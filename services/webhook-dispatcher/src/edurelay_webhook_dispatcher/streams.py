@@ -27,6 +27,7 @@ import orjson
 from edurelay.mongo import ASCENDING, DESCENDING, Collection, Document
 from edurelay.mongo.writes import insert_new
 from edurelay.runtime.together import together
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.positions import Positions
 
@@ -85,7 +86,7 @@ class _Stream:
             "stream": self.name,
             "first": first,
             "count": len(tickets),
-            "at": time.time(),
+            "at": clock.now(),
             "newest": max(each.key.moment for each in tickets),
             "entries": orjson.dumps([each.entry for each in tickets]),
         }

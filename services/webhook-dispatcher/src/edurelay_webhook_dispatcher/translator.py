@@ -13,6 +13,7 @@ import orjson
 
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.runtime.logging import get_logger
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
@@ -72,7 +73,7 @@ class Translator:
         if current is not None and self._endpoints.enabled(current):
             self._courier.carry(current, work)
         else:
-            self._recorder.put(work, State(DeliveryStatus.PENDING, due=time.time()))
+            self._recorder.put(work, State(DeliveryStatus.PENDING, due=clock.now()))
 
     def _away(self, error: MappingAway) -> None:
         now = time.monotonic()
@@ -85,7 +86,7 @@ class Translator:
 
     def _put_off(self, work: Work) -> None:
         wait = max(0.0, self._away_until - time.monotonic())
-        self._recorder.put(work, State(DeliveryStatus.PENDING, due=time.time() + wait))
+        self._recorder.put(work, State(DeliveryStatus.PENDING, due=clock.now() + wait))
 
 
 async def in_ids_of(external_ids: ExternalIds, tenant: str, connection: str, event_type: str, body: bytes) -> bytes:

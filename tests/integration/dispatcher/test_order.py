@@ -192,7 +192,7 @@ async def test_a_probe_brings_no_event_before_an_earlier_one_of_its_subject(
     async with world(mongo_uri, producer, receiver, log, terms) as working:
         await stands(working, pending=3)
         working.endpoints.on_change(ENDPOINT, subscription(receiver.url, terms, enabled=False, version=2))
-        oldest = (await working.store.backlog.oldest(ENDPOINT, 1))[0]
+        oldest = (await working.store.backlog.head(ENDPOINT, 1)).entries[0]
         assert oldest["number"] > 0, "what waits is due before what failed"
         endpoint = working.endpoints.get(ENDPOINT)
         assert endpoint is not None
@@ -249,7 +249,7 @@ async def test_an_order_takes_nothing_of_an_endpoint_that_asks_for_none(
     async with world(mongo_uri, producer, receiver, log, Terms(NEVER)) as working:
         await stands(working, delivered=2, pending=1)
         assert sorted(script.came) == ["event.0", "event.1", "event.2"]
-        [entry] = await working.store.backlog.oldest(ENDPOINT, 10)
+        [entry] = (await working.store.backlog.head(ENDPOINT, 10)).entries
         assert not {"chain", "number", "waits"} & entry.keys()
 
 

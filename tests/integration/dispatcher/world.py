@@ -115,7 +115,7 @@ class Dispatcher:
     gateway: Receiver
 
 
-def subscription(url: str, terms: Terms, **fields: Any) -> Subscription:
+def subscription(url: str | None, terms: Terms, **fields: Any) -> Subscription:
     """Return the one endpoint, which wants everything."""
     sealed = SEALER.seal(new_secret().encode(), sealing_context(TENANT, ENDPOINT))
     asked: dict[str, Any] = {"max_in_flight": terms.window, "order": terms.order, "version": 1, **fields}
@@ -133,7 +133,7 @@ def subscription(url: str, terms: Terms, **fields: Any) -> Subscription:
 
 @asynccontextmanager
 async def dispatcher(
-    uri: str, name: str, producer: Producer, url: str, log: Log, terms: Terms
+    uri: str, name: str, producer: Producer, url: str | None, log: Log, terms: Terms
 ) -> AsyncIterator[Dispatcher]:
     """Let a dispatcher work for as long as the context lasts, with one endpoint that wants everything."""
     endpoints = Endpoints(SEALER)

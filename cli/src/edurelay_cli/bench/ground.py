@@ -28,6 +28,9 @@ from edurelay_client.models import Endpoint
 #: How often a condition is looked at, in seconds: often enough for a figure, seldom enough to cost nothing.
 PAUSE = 0.02
 
+#: How many endpoints are made at a time.
+MAKERS = 8
+
 
 class BenchFailed(RuntimeError):
     """Something that is measured did not do its work."""
@@ -102,12 +105,21 @@ class Ground:
     @asynccontextmanager
     async def endpoints(self, count: int, url: str, event_type: str) -> AsyncIterator[None]:
         """Have one type delivered to many endpoints at one URL."""
-        made = [await self.client.endpoints.create(url, [event_type]) for _ in range(count)]
+        at_a_time = asyncio.Semaphore(MAKERS)
+
+        async def make() -> Endpoint:
+            async with at_a_time:
+                return await self.client.endpoints.create(url, [event_type])
+
+        async def unmake(endpoint: Endpoint) -> None:
+            async with at_a_time:
+                await self.client.endpoints.delete(endpoint.id)
+
+        made = await asyncio.gather(*(make() for _ in range(count)))
         try:
             yield
         finally:
-            for endpoint in made:
-                await self.client.endpoints.delete(endpoint.id)
+            await asyncio.gather(*(unmake(endpoint) for endpoint in made))
 
     async def settled(self) -> None:
         """Return when nothing is under way between the services."""

@@ -4,126 +4,133 @@ A delivery that arrives at its first attempt, as nearly all do, never comes here
 entry beside the document: it says where to look, and the document says what is true. An entry is there before its
 document is written and until after that document says "delivered", so that a crash in between leaves at worst an
 entry too many, which `mend` takes away when it becomes due.
+
+Each endpoint's pending entries are a queue by due time. The embedded store reads all that a filter matches, whatever
+the limit, so `head` finds first up to when it has to read: of about every 32nd entry there is a mark in a sparse index,
+of every 1,024th a higher one and of every 32,768th a higher one yet, as in a skip list (Pugh 1990). A look at a queue
+of a million entries reads a few hundred, and so does one of a hundred thousand.
 """
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Collection as Names
-from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Final
+from zlib import crc32
 
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import ASCENDING, DESCENDING, Collection, DeleteOne, Document, UpdateOne
 from edurelay.mongo.writes import insert_new
 from edurelay.runtime.together import together
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.chains import place_of
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 
 #: How soon an entry is looked at again whose document is not there yet, in seconds; twice as late each time.
 ABSENT_SECONDS = 0.25
 ABSENT_SECONDS_AT_MOST = 3600.0
-
 #: How soon an entry is looked at again that waits for another of its chain, in seconds; twice as late each time.
 WAITING_SECONDS = 0.25
 WAITING_SECONDS_AT_MOST = 900.0
+#: The highest rank of a mark; of `SPACING` entries that have a rank at least, one has a higher one.
+HIGHEST: Final = 3
+SPACING: Final = 32
+#: How many marks of a rank are read to find the bound for the next lower one.
+MARKS: Final = 8
+#: With so many entries of a rank it is estimated how many there are in all.
+SAMPLE: Final = 400
 
-_NONE: Mapping[str, float] = MappingProxyType({})
 _NO_CHAINS: Mapping[str, str] = MappingProxyType({})
 
 
-class Backlog:
-    """The entries: `_id` as the delivery's, endpoint, status, claims; pending ones have `due_at` (Unix time), and
-    `rests_since` (Unix time) where they wait for their endpoint to get something again. One that keeps an order has
-    `chain` and `number` (see `chains`), and `waits` where it was put off for another: how often."""
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The pending entries of a queue that are due first; `whole` where there are no others."""
 
-    def __init__(self, entries: Collection) -> None:
+    entries: Sequence[Document]
+    whole: bool
+
+
+class Backlog:
+    """The entries: `_id` as the delivery's, endpoint, status, claims, `sample` (status and rank); pending ones have
+    `due_at` (Unix time) and, from rank 1 on, `mark` (endpoint, rank, due time). `queues` has the ids of the endpoints
+    that have, or had, entries. One that keeps an order has `chain` and `number` (see `chains`), and `waits` where it
+    was put off for another: how often."""
+
+    def __init__(self, entries: Collection, queues: Collection) -> None:
         self._entries = entries
+        self._queues = queues
+        self._announced: set[str] = set()
+        #: Queues that were read whole, and how many entries were written to them since then by this process.
+        self._short: dict[str, int] = {}
+        #: Called with an endpoint and the Unix time at which something will be due for it; the retrier listens.
+        self.noted: Callable[[str, float], None] = lambda endpoint, due_at: None
 
     async def add(
-        self,
-        due: Mapping[str, float],
-        resting: Mapping[str, float] = _NONE,
-        chains: Mapping[str, str] = _NO_CHAINS,
-        waiting: Names[str] = (),
+        self, due: Mapping[str, float], chains: Mapping[str, str] = _NO_CHAINS, waiting: Names[str] = ()
     ) -> None:
-        """Make deliveries due, by primary key, whether or not they have an entry; `resting` has the `rests_since` of
-        those that wait for a breaker, `chains` the chains of those that keep an order, of which some are `waiting`."""
-        documents = []
-        for stored, due_at in due.items():
-            key = DeliveryKey.from_stored(stored)
-            entry: Document = {
+        """Make deliveries due, by primary key, whether or not they have an entry; `chains` has the chains of those that
+        keep an order, of which some are `waiting`."""
+        due = {stored: due_at + WAITING_SECONDS * (stored in waiting) for stored, due_at in due.items()}
+        endpoints = {stored: DeliveryKey.from_stored(stored).endpoint for stored in due}
+        fresh = set(endpoints.values()) - self._announced
+        # Before the entries: a queue that nobody knows is never looked at.
+        await insert_new(self._queues, [{"_id": endpoint} for endpoint in fresh])
+        self._announced |= fresh
+        documents = [
+            {
                 "_id": stored,
-                "endpoint": key.endpoint,
-                "status": DeliveryStatus.PENDING.value,
-                "due_at": due_at,
+                "endpoint": endpoints[stored],
                 "claims": 0,
+                **_pending(stored, due_at),
+                **({"chain": chains[stored], "number": _place(stored)} if stored in chains else {}),
+                **({"waits": 0} if stored in waiting else {}),
             }
-            if stored in resting:
-                entry["rests_since"] = resting[stored]
-            if stored in chains:
-                entry |= {"chain": chains[stored], "number": place_of(key)}
-            if stored in waiting:
-                entry |= {"due_at": due_at + WAITING_SECONDS, "waits": 0}
-            documents.append(entry)
-        present = await insert_new(self._entries, documents)
-        await self.put_off({each.document["_id"]: each.document["due_at"] for each in present}, resting)
-
-    async def put_off(self, due: Mapping[str, float], resting: Mapping[str, float] = _NONE) -> None:
-        """Make entries due, where they are still there."""
-        pending = DeliveryStatus.PENDING.value
-        await self._write(
-            UpdateOne(
-                {"_id": stored},
-                {"$set": {"status": pending, "due_at": due_at, "rests_since": resting[stored]}}
-                if stored in resting
-                else {"$set": {"status": pending, "due_at": due_at}, "$unset": {"rests_since": "", "waits": ""}},
-            )
             for stored, due_at in due.items()
-        )
+        ]
+        present = await insert_new(self._entries, documents)
+        await self.put_off({each.document["_id"]: each.document["due_at"] for each in present})
+        self._note(due)
 
-    async def rest(self, endpoint: str, now: float, until: float, *, since: float = 0.0) -> None:
-        """Put off what is due for an endpoint that gets nothing now, but for what has rested since before `since`."""
-        due = {"endpoint": endpoint, "due_at": {"$gt": 0, "$lte": now}}
-        await self._entries.update_many(due | {"rests_since": None}, {"$set": {"due_at": until, "rests_since": now}})
-        await self._entries.update_many(due | {"rests_since": {"$gt": since}}, {"$set": {"due_at": until}})
-
-    async def wake(self, endpoint: str, now: float) -> None:
-        """Make due what rested, since the endpoint gets something again."""
-        await self._entries.update_many(
-            {"endpoint": endpoint, "rests_since": {"$gt": 0}}, {"$set": {"due_at": now}, "$unset": {"rests_since": ""}}
+    async def put_off(self, due: Mapping[str, float]) -> None:
+        """Make entries due, where they are still there."""
+        await self._write(
+            UpdateOne({"_id": stored}, {"$set": _pending(stored, at), "$unset": {"waits": ""}})
+            for stored, at in due.items()
         )
+        self._note(due)
+
+    def _note(self, due: Mapping[str, float]) -> None:
+        for stored, due_at in due.items():
+            endpoint = DeliveryKey.from_stored(stored).endpoint
+            if endpoint in self._short:
+                self._short[endpoint] += 1
+            self.noted(endpoint, due_at)
 
     async def end(self, delivered: Iterable[str], dead: Iterable[str], parked: Iterable[str] = ()) -> None:
         """Forget what arrived, and keep as dead letters what did not; those that are `parked` stay in their chains."""
-        ended = {"$set": {"status": DeliveryStatus.DEAD_LETTERED.value}}
-        kept = {"due_at": "", "rests_since": "", "waits": ""}
+        pending = {"due_at": "", "mark": "", "waits": ""}
+        placed = {**pending, "chain": "", "number": ""}
         await self._write(
             [
                 *(DeleteOne({"_id": stored}) for stored in delivered),
-                *(
-                    UpdateOne({"_id": stored}, {**ended, "$unset": {**kept, "chain": "", "number": ""}})
-                    for stored in dead
-                ),
-                *(UpdateOne({"_id": stored}, {**ended, "$unset": kept}) for stored in parked),
+                *(UpdateOne({"_id": stored}, {"$set": _dead(stored), "$unset": placed}) for stored in dead),
+                *(UpdateOne({"_id": stored}, {"$set": _dead(stored), "$unset": pending}) for stored in parked),
             ]
         )
 
     async def hold_back(self, entries: Iterable[Document], now: float) -> None:
         """Put off what waits for another of its chain, where it is as it was seen: not claimed, and not woken."""
-        await self._write(
-            UpdateOne(
-                {"_id": entry["_id"], "claims": entry["claims"], "waits": entry.get("waits")},
-                {
-                    "$set": {
-                        "due_at": now + min(WAITING_SECONDS * 2.0 ** entry.get("waits", 0), WAITING_SECONDS_AT_MOST),
-                        "waits": min(entry.get("waits", 0) + 1, 32),
-                    },
-                    "$unset": {"rests_since": ""},
-                },
-            )
-            for entry in entries
-        )
+        changes, due = [], {}
+        for entry in entries:
+            stored, waits = entry["_id"], entry.get("waits", 0)
+            due[stored] = now + min(WAITING_SECONDS * 2.0**waits, WAITING_SECONDS_AT_MOST)
+            seen = {"_id": stored, "claims": entry["claims"], "waits": entry.get("waits")}
+            changes.append(UpdateOne(seen, {"$set": {**_pending(stored, due[stored]), "waits": min(waits + 1, 32)}}))
+        await self._write(changes)
+        self._note(due)
 
     async def wake_next(self, ended: Mapping[str, str]) -> None:
         """Make due what comes next in the chains of deliveries that have ended, by primary key, and waits for them."""
@@ -131,17 +138,20 @@ class Backlog:
         for stored, chain in ended.items():
             chains.setdefault(chain, set()).add(stored)
         firsts = await together(*(self._first(chain, without) for chain, without in chains.items()))
-        await self._write(
-            UpdateOne({"_id": first, "waits": {"$gte": 0}}, {"$set": {"due_at": time.time(), "waits": 0}})
-            for first in firsts
-            if first is not None
-        )
+        await self._wake([first for first in firsts if first is not None])
 
     async def wake_waiting(self, endpoint: str) -> None:
         """Make due all that waits for others, since the endpoint's order is another."""
-        await self._entries.update_many(
-            {"endpoint": endpoint, "waits": {"$gte": 0}}, {"$set": {"due_at": time.time(), "waits": 0}}
+        waiting: Document = {"chain": {"$gt": f"{endpoint}/", "$lt": f"{endpoint}0"}, "waits": {"$gte": 0}}
+        await self._wake([each["_id"] async for each in self._entries.find(waiting, {"_id": 1})])
+
+    async def _wake(self, names: Sequence[str]) -> None:
+        now = clock.now()
+        await self._write(
+            UpdateOne({"_id": stored, "waits": {"$gte": 0}}, {"$set": {**_pending(stored, now), "waits": 0}})
+            for stored in names
         )
+        self._note(dict.fromkeys(names, now))
 
     async def of_chains(self, chains: list[str], limit: int) -> list[Document]:
         """Return entries of some chains, in no order."""
@@ -154,9 +164,8 @@ class Backlog:
 
     async def parked(self) -> list[Document]:
         """Return the dead letters that are in a chain still."""
-        return await self._entries.find({"chain": {"$gt": ""}, "status": DeliveryStatus.DEAD_LETTERED.value}).to_list(
-            None
-        )
+        query: Document = {"chain": {"$gt": ""}, "status": DeliveryStatus.DEAD_LETTERED.value}
+        return await self._entries.find(query).to_list(None)
 
     async def give_up(self, stored: str) -> None:
         """Make a delivery an ordinary dead letter, whatever waited for it."""
@@ -171,31 +180,56 @@ class Backlog:
 
     async def _first(self, chain: str, without: Names[str]) -> str | None:
         some = 1 + len(without)
-        found = (
-            await self._entries.find({"chain": chain}, {"_id": 1}).sort("number", ASCENDING).limit(some).to_list(some)
-        )
-        return next((each["_id"] for each in found if each["_id"] not in without), None)
+        found = self._entries.find({"chain": chain}, {"_id": 1}).sort("number", ASCENDING).limit(some)
+        return next((each["_id"] for each in await found.to_list(some) if each["_id"] not in without), None)
 
-    async def due(self, now: float, *, without: Names[str], limit: int) -> list[Document]:
-        """Return the entries that are due, the oldest first, without those of some endpoints."""
-        # The lower bound is what the embedded store needs to see that the index serves the query.
-        query: Document = {"due_at": {"$gt": 0, "$lte": now}, "endpoint": {"$nin": list(without)}}
-        return await self._entries.find(query).sort("due_at", ASCENDING).limit(limit).to_list(limit)
+    async def queues(self) -> list[str]:
+        """Return the ids of the endpoints that have, or had, entries."""
+        return [each["_id"] async for each in self._queues.find({})]
 
-    async def hasten(self, endpoint: str, now: float) -> None:
-        """Make everything due that is pending for an endpoint."""
-        await self._entries.update_many({"endpoint": endpoint, "due_at": {"$gt": now}}, {"$set": {"due_at": now}})
+    async def forget(self, endpoint: str) -> None:
+        """Forget the queue of an endpoint that is no more."""
+        self._announced.discard(endpoint)
+        self._short.pop(endpoint, None)
+        await self._queues.delete_one({"_id": endpoint})
 
-    async def oldest(self, endpoint: str, limit: int) -> list[Document]:
-        """Return the pending entries of an endpoint that were due first."""
-        query: Document = {"endpoint": endpoint, "due_at": {"$gt": 0}}
-        return await self._entries.find(query).sort("due_at", ASCENDING).limit(limit).to_list(limit)
+    async def head(self, endpoint: str, limit: int) -> Head:
+        """Return about `limit` entries of a queue, those that are due first in front, whether or not they are due."""
+        due: Document = {"$gt": 0}
+        if self._short.get(endpoint, MARKS * SPACING) < MARKS * SPACING:
+            until = None
+        else:
+            until = await self._bound(endpoint)
+        if until is not None:
+            due["$lte"] = until
+        query: Document = {"endpoint": endpoint, "due_at": due}
+        written = self._short.get(endpoint, 0)
+        found = await self._entries.find(query).sort("due_at", ASCENDING).limit(limit).to_list(limit)
+        whole = until is None and len(found) < limit
+        if whole:
+            self._short[endpoint] = self._short.get(endpoint, written) - written
+        else:
+            self._short.pop(endpoint, None)
+        return Head(found, whole)
+
+    async def _bound(self, endpoint: str) -> float | None:
+        """Return until when a few hundred entries of a queue are due; None where it has hardly more of them."""
+        until: float | None = None
+        for each in range(HIGHEST, 0, -1):
+            marks: Document = {"$gt": _mark(endpoint, each, 0.0)}
+            marks |= {"$lt": f"{endpoint}/{each}0"} if until is None else {"$lte": _mark(endpoint, each, until)}
+            found = self._entries.find({"mark": marks}, {"due_at": 1}).sort("mark", ASCENDING)
+            listed = await found.limit(MARKS).to_list(MARKS)
+            if len(listed) == MARKS:
+                until = listed[-1]["due_at"]
+        return until
 
     async def claim(self, entry: Document, until: float) -> bool:
         """Keep others from an entry until then; False where one of them was quicker."""
         # Compared is a counter and not the due time, whose index would mislead the embedded store.
         result = await self._entries.update_one(
-            {"_id": entry["_id"], "claims": entry["claims"]}, {"$set": {"due_at": until}, "$inc": {"claims": 1}}
+            {"_id": entry["_id"], "claims": entry["claims"], "status": DeliveryStatus.PENDING.value},
+            {"$set": _pending(entry["_id"], until), "$inc": {"claims": 1}},
         )
         return result.modified_count == 1
 
@@ -203,7 +237,7 @@ class Backlog:
         """Make a claimed entry agree with the document of its delivery, which is not pending or not there."""
         if document is None:
             wait = min(ABSENT_SECONDS * 2.0 ** min(entry["claims"], 32), ABSENT_SECONDS_AT_MOST)
-            await self.put_off({entry["_id"]: time.time() + wait})
+            await self.put_off({entry["_id"]: clock.now() + wait})
         elif "parked" in document:
             await self.end([], [], [entry["_id"]])
         else:
@@ -223,10 +257,49 @@ class Backlog:
         return [entry["_id"] for entry in found]
 
     async def count(self, status: DeliveryStatus) -> int:
-        """Return how many entries have a status."""
-        return await self._entries.count_documents({"status": status.value})
+        """Return how many entries have a status; where they are many thousands, an estimate from every 32nd or 1,024th
+        of them."""
+        total = 0
+        for each in range(HIGHEST, -1, -1):
+            total += await self._entries.count_documents({"sample": _sample(status.value, each)})
+            if total >= SAMPLE:
+                return int(total * SPACING**each)
+        return total
 
     async def _write(self, changes: Iterable[UpdateOne | DeleteOne]) -> None:
         listed: Sequence[UpdateOne | DeleteOne] = list(changes)
         if listed:
             await self._entries.bulk_write(listed, ordered=False)
+
+
+def rank(stored: str) -> int:
+    """Return the rank of an entry, by its primary key."""
+    number, found = crc32(stored.encode()), 0
+    while found < HIGHEST and number % SPACING == 0:
+        number, found = number // SPACING, found + 1
+    return found
+
+
+def _pending(stored: str, due_at: float) -> Document:
+    """The fields that a pending entry has for its due time."""
+    status, own = DeliveryStatus.PENDING.value, rank(stored)
+    fields: Document = {"status": status, "due_at": due_at, "sample": _sample(status, own)}
+    return fields | {"mark": _mark(DeliveryKey.from_stored(stored).endpoint, own, due_at)} if own else fields
+
+
+def _dead(stored: str) -> Document:
+    """The same for a dead letter."""
+    status = DeliveryStatus.DEAD_LETTERED.value
+    return {"status": status, "sample": _sample(status, rank(stored))}
+
+
+def _place(stored: str) -> int:
+    return place_of(DeliveryKey.from_stored(stored))
+
+
+def _mark(endpoint: str, rank: int, due_at: float) -> str:
+    return f"{endpoint}/{rank}/{due_at:017.6f}"
+
+
+def _sample(status: str, rank: int) -> str:
+    return f"{status}/{rank}"

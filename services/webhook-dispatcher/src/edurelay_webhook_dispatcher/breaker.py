@@ -27,7 +27,7 @@ class Breaker:
         self._failed = 0
         self._rest = 0.0
         self._until = 0.0
-        #: When a probe failed last; what has waited since before then has had its attempt.
+        #: When a probe failed last, 0 where one has succeeded since; what was due by then has had its attempt.
         self.probe_failed_at = 0.0
 
     @property
@@ -42,16 +42,17 @@ class Breaker:
 
     def rests_until(self, now: float, *, busy: bool) -> float | None:
         """Return until when nothing may be sent; None where an attempt may be made, be it the probe. `busy` says that
-        an attempt is under way, which is waited for."""
+        an attempt is under way, which is waited for, however long that takes: then it is `now`."""
         if not self.open:
             return None
         if now < self._until:
             return self._until
-        return now + self._rest if busy else None
+        return now if busy else None
 
     def succeeded(self, now: float) -> None:
         """An attempt succeeded."""
         self._rest = 0.0
+        self.probe_failed_at = 0.0
         self._count(now, failed=False)
 
     def failed(self, now: float, *, probe: bool) -> None:

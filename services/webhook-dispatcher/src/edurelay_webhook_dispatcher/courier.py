@@ -9,7 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.runtime.logging import get_logger
-from edurelay.runtime.metrics import DELIVERY_ATTEMPTS, DELIVERY_SECONDS, OPEN_BREAKERS, WINDOW_FULL
+from edurelay.runtime.metrics import (
+    ATTEMPTS_UNDER_WAY,
+    DELIVERY_ATTEMPTS,
+    DELIVERY_SECONDS,
+    OPEN_BREAKERS,
+    WINDOW_FULL,
+)
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.chains import attempts_at_most, parks
 from edurelay_webhook_dispatcher.endpoint import Endpoint
@@ -18,6 +25,8 @@ from edurelay_webhook_dispatcher.lanes import Lane
 from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.retries import Delivered, GiveUp, Retry, decide
 from edurelay_webhook_dispatcher.sender import Sender
+from edurelay_webhook_dispatcher.settings import MAX_ATTEMPTS
+from edurelay_webhook_dispatcher.shares import Shares
 from edurelay_webhook_dispatcher.work import State, Work
 
 #: How often the lanes are looked through for work that takes too long, in seconds.
@@ -34,8 +43,8 @@ OUTCOMES = {
 
 
 class Courier:
-    """All lanes. `gone` is told of an endpoint that wants nothing any more; `lease` is how long an attempt may take,
-    in seconds, before somebody else may make it."""
+    """All lanes. `gone` is told of an endpoint that wants nothing any more; `lease` is for how
+    long, in seconds, what is in hand is left to us; `places` bounds the attempts under way at a time."""
 
     def __init__(
         self,
@@ -46,6 +55,7 @@ class Courier:
         schedule: Sequence[float],
         lease: float,
         gone: Callable[[Endpoint, str], None],
+        places: int = MAX_ATTEMPTS,
     ) -> None:
         self._sender = sender
         self._recorder = recorder
@@ -53,6 +63,7 @@ class Courier:
         self._schedule = schedule
         self._gone = gone
         self._lanes: dict[str, Lane] = {}
+        self._shares = Shares(places)
         self.lease = lease
         #: Called when a lane that is behind has nothing left to do; the retrier listens.
         self.hungry: Callable[[], None] = lambda: None
@@ -65,11 +76,21 @@ class Courier:
         if lane is None:
             rest = max(self._schedule_of(endpoint))
             lane = self._lanes[endpoint.id] = Lane(
-                endpoint, self._attempt, lambda: self.hungry(), lambda: self.recovered(endpoint.id), rest
+                endpoint,
+                self._attempt,
+                lambda: self.hungry(),
+                lambda: self.recovered(endpoint.id),
+                self._call_up,
+                self._shares,
+                rest,
             )
         elif lane.endpoint is not endpoint:
             lane.update(endpoint)
         return lane
+
+    def known_lane(self, endpoint_id: str) -> Lane | None:
+        """Return an endpoint's lane if there is one."""
+        return self._lanes.get(endpoint_id)
 
     def lanes(self) -> Iterable[Lane]:
         """Return every lane that was used and still has work, or is behind."""
@@ -79,20 +100,20 @@ class Courier:
         """Take an endpoint's waiting work to the store, since it is disabled or deleted."""
         lane = self._lanes.get(endpoint_id)
         if lane is not None:
-            self._write_down(lane.take_waiting(), time.time())
+            self._write_down(lane.take_waiting(), clock.now())
             if lane.idle:
                 del self._lanes[endpoint_id]
 
     def carry(self, endpoint: Endpoint, work: Work) -> None:
         """Attempt a delivery now if the lane is not behind and its breaker lets it; else it takes its turn through the
         store."""
-        lane, now = self.lane(endpoint), time.time()
+        lane, now = self.lane(endpoint), clock.now()
         pause = self._schedule_of(endpoint)[0] if not work.attempts and not work.recorded else 0.0
         rest = lane.rests_until(now)
         if pause > 0:
             self._recorder.put(work, State(DeliveryStatus.PENDING, due=now + pause))
         elif rest is not None:
-            self._recorder.put(work, State(DeliveryStatus.PENDING, due=rest, rests_since=now))
+            self._recorder.put(work, State(DeliveryStatus.PENDING, due=rest))
         elif lane.behind and not work.recorded:
             WINDOW_FULL.of().inc()
             self._recorder.put(work, State(DeliveryStatus.PENDING, due=now))
@@ -101,8 +122,13 @@ class Courier:
 
     def share_failure(self, endpoint: Endpoint, work: Work) -> None:
         """Count an attempt for a delivery that waited for a probe which failed."""
-        attempt = Attempt(time.time(), 0.0, error="not sent: the endpoint rests, and failed when it was tried again")
+        attempt = Attempt(clock.now(), 0.0, error="not sent: the endpoint rests, and failed when it was tried again")
         self._recorder.put(work, self._judge(endpoint, work, attempt), attempt)
+
+    def in_hand(self, endpoint_id: str) -> set[str]:
+        """Return the primary keys of an endpoint's deliveries that are under way."""
+        lane = self._lanes.get(endpoint_id)
+        return {work.key.stored for work in lane.under_way} if lane is not None else set()
 
     async def run(self) -> None:
         """Sweep the lanes, until cancelled."""
@@ -111,25 +137,27 @@ class Courier:
             self.sweep()
 
     def sweep(self) -> None:
-        """Write down what has been under way or waiting for too long."""
-        now, wall = time.monotonic(), time.time()
+        """Write down what has been under way or waiting for too long, and renew the leases of what still is."""
+        now, wall = time.monotonic(), clock.now()
         for endpoint_id, lane in list(self._lanes.items()):
             for work in lane.overdue(now):
+                work.leased = now
                 self._recorder.put(work, State(DeliveryStatus.PENDING, due=wall + self.lease))
             rest = lane.rests_until(wall)
             if rest is not None:
-                self._write_down(lane.take_waiting(), rest, rests_since=wall)
+                self._write_down(lane.take_waiting(), rest)
             spilled = lane.spill(now)
             WINDOW_FULL.of().inc(len(spilled))
             self._write_down(spilled, wall)
             if lane.forgettable:
                 del self._lanes[endpoint_id]
+        ATTEMPTS_UNDER_WAY.of().set(self._shares.taken)
         OPEN_BREAKERS.of().set(sum(lane.breaker.open for lane in self._lanes.values()))
 
     async def finish(self, seconds: float) -> None:
         """Let the attempts that are under way end, for at most `seconds`; what waits goes to the store."""
         for lane in self._lanes.values():
-            self._write_down(lane.take_waiting(), time.time())
+            self._write_down(lane.take_waiting(), clock.now())
         tasks = [task for lane in self._lanes.values() for task in lane.under_way.values()]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=seconds)
@@ -137,9 +165,16 @@ class Courier:
                 task.cancel()
         await self._recorder.drained()
 
-    def _write_down(self, works: Iterable[Work], due: float, rests_since: float | None = None) -> None:
+    def _write_down(self, works: Iterable[Work], due: float) -> None:
         for work in works:
-            self._recorder.put(work, State(DeliveryStatus.PENDING, due=due, rests_since=rests_since))
+            self._recorder.put(work, State(DeliveryStatus.PENDING, due=due))
+
+    def _call_up(self) -> None:
+        """Let those that were refused a place have the free ones, in turn."""
+        while (endpoint_id := self._shares.call_up()) is not None:
+            lane = self._lanes.get(endpoint_id)
+            if lane is not None:
+                lane.fill(at_most=1)
 
     def _schedule_of(self, endpoint: Endpoint) -> Sequence[float]:
         return endpoint.subscription.retry_schedule or self._schedule
@@ -153,7 +188,7 @@ class Courier:
         except Exception:
             # A fault of ours, which must not keep the delivery from its schedule and its end.
             _log.exception("an attempt could not be made", delivery=work.key.text)
-            attempt = Attempt(time.time(), 0.0, error="the attempt could not be made")
+            attempt = Attempt(clock.now(), 0.0, error="the attempt could not be made")
         DELIVERY_SECONDS.of("request").observe(attempt.seconds)
         state = self._judge(endpoint, work, attempt)
         DELIVERY_ATTEMPTS.of(OUTCOMES[state.status]).inc()
@@ -165,7 +200,7 @@ class Courier:
         return attempt
 
     def _judge(self, endpoint: Endpoint, work: Work, attempt: Attempt) -> State:
-        now = time.time()
+        now = clock.now()
         decision = decide(
             attempt,
             number=work.made + 1,

@@ -22,6 +22,7 @@ class Endpoints:
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
         self._all: dict[str, Endpoint] = {}
+        self._unopened: set[str] = set()
         self._subscribers: Subscribers[Endpoint] = Subscribers()
         self.closed: Callable[[str], None] = lambda endpoint_id: None
         self.opened: Callable[[str], None] = lambda endpoint_id: None
@@ -30,6 +31,7 @@ class Endpoints:
 
     def on_change(self, endpoint_id: str, subscription: Subscription | None) -> None:
         """Take over a new state of an endpoint; None: it was deleted."""
+        self._unopened.discard(endpoint_id)
         if subscription is None:
             former = self._all.pop(endpoint_id, None)
             if former is not None:
@@ -40,6 +42,7 @@ class Endpoints:
         try:
             endpoint = Endpoint.open(subscription, self._sealer)
         except (Unsealable, MalformedMessage) as error:
+            self._unopened.add(endpoint_id)
             _log.error("an endpoint's secrets do not open; it gets nothing", endpoint=endpoint_id, reason=str(error))
             return
         former = self._all.get(endpoint_id)
@@ -67,6 +70,10 @@ class Endpoints:
         """Return an endpoint, enabled or not."""
         return self._all.get(endpoint_id)
 
+    def exists(self, endpoint_id: str) -> bool:
+        """Return True if there is such an endpoint, be it one that does not open."""
+        return endpoint_id in self._all or endpoint_id in self._unopened
+
     def enabled(self, endpoint: Endpoint) -> bool:
         """Return True if the endpoint may get something."""
         return self._subscribers.has(endpoint.tenant, endpoint.id)
@@ -74,6 +81,10 @@ class Endpoints:
     def probed(self) -> list[Endpoint]:
         """Return the endpoints that were disabled for failing, and are tried from time to time."""
         return [each for each in self._all.values() if each.subscription.probed and not self.enabled(each)]
+
+    def ids(self) -> list[str]:
+        """Return the ids of the endpoints that exist."""
+        return list(self._all)
 
     def closed_ids(self) -> list[str]:
         """Return the ids of the endpoints that exist and are disabled."""

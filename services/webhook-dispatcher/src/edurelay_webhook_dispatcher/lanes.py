@@ -1,44 +1,52 @@
 """One lane for each endpoint: a window of attempts under way, and what waits for a place in it.
 
-A lane keeps a slow receiver's work away from everybody else's. What is under way or waiting for longer than
-`PATIENCE` is written down as pending, so that the log can go on without it; a lane that cannot keep up passes what
-waits to the store, and until it has caught up, everything new as well. What the lane learns of its receiver, its
-window and its breaker, lasts for as long as this process does, and is learnt anew by the next.
+A lane keeps a slow receiver's work away from everybody else's. What is under way for longer than `PATIENCE` is written
+down as pending, so that the log can go on without it; a lane that cannot keep up, be it that its tenant's share of
+the places is used up, passes what waits to the store, and until it has caught up, everything new as well. What the
+lane learns of its receiver, its window and its breaker, lasts for as long as this process does, and is learnt anew by
+the next.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
 from aiolimiter import AsyncLimiter
 
+from edurelay.runtime.metrics import ATTEMPTS_REFUSED
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.breaker import Breaker
 from edurelay_webhook_dispatcher.endpoint import Endpoint
+from edurelay_webhook_dispatcher.shares import Shares
 from edurelay_webhook_dispatcher.window import Window
 from edurelay_webhook_dispatcher.work import Work
 
 #: How long an attempt may take, in seconds, before the store gets to know its delivery as pending.
 PATIENCE = 1.0
-#: An endpoint whose answers take longer than this, in seconds, is slow: little of its work waits in memory.
-SLOW = 0.25
-#: How much of a slow endpoint's work may wait, in seconds of what it does at its present pace.
+#: How much of an endpoint's work may wait in memory, in seconds of what it does at its present pace.
 HORIZON = 2.0
 #: How much the newest answer counts in the mean.
 WEIGHT = 0.1
-#: How many claimed deliveries a lane takes at least, and how long they may wait in it, in seconds: their lease covers
-#: an attempt that begins by then.
+#: For how long a delivery is left to the dispatcher that has it in hand, in seconds: so late does it come again if that
+#: one dies. What is under way for longer is leased anew after `RENEWED`, which leaves time for a slow write.
+LEASE = 13.0
+RENEWED = 8.0
+#: How many claimed deliveries a lane takes at most beyond its window, and how long, in seconds, they may wait in it,
+#: where nobody renews their leases.
 AHEAD = 100
-CLAIM_SECONDS = 10.0
+CLAIM_SECONDS = 6.0
 
 
 class Lane:
     """The lane of one endpoint. `attempt` makes one attempt with all that belongs to it and raises nothing; `hungry` is
-    called when the lane is behind and could take more from the store, `recovered` when its breaker has closed;
-    `longest_rest` bounds, in seconds, for how long the breaker opens."""
+    called when the lane is behind and could take more from the store, `recovered` when its breaker has closed, `freed`
+    when it has given back one of the places that it has from `shares`; `longest_rest` bounds, in seconds, for how long
+    the breaker opens."""
 
     def __init__(
         self,
@@ -46,11 +54,17 @@ class Lane:
         attempt: Callable[[Endpoint, Work], Awaitable[Attempt]],
         hungry: Callable[[], None],
         recovered: Callable[[], None],
+        freed: Callable[[], None],
+        shares: Shares,
         longest_rest: float,
     ) -> None:
         self._attempt = attempt
         self._hungry = hungry
         self._recovered = recovered
+        self._freed = freed
+        self._shares = shares
+        #: Since when (monotonic) it has been refused a place.
+        self._refused_at: float | None = None
         self.under_way: dict[Work, asyncio.Task[None]] = {}
         self.waiting: deque[Work] = deque()
         self.behind = False
@@ -66,14 +80,17 @@ class Lane:
         self.endpoint = endpoint
         self.window.limit(endpoint.subscription.max_in_flight)
         self._limiter = AsyncLimiter(max(1.0, rate), max(1.0, rate) / rate) if rate else None
-        self._fill()
+        self.fill()
 
     @property
     def room(self) -> int:
         """How many claimed deliveries the lane can take."""
         if self.breaker.open:
-            return int(self.rests_until(time.time()) is None)
-        return max(0, max(AHEAD, self.window.places) - len(self.under_way) - len(self.waiting))
+            return int(self.rests_until(clock.now()) is None)
+        if self._waits_for_a_place:
+            return 0
+        ahead = min(AHEAD, self._soon(time.monotonic()))
+        return max(0, self.window.places + ahead - len(self.under_way) - len(self.waiting))
 
     @property
     def idle(self) -> bool:
@@ -87,26 +104,41 @@ class Lane:
     @property
     def forgettable(self) -> bool:
         """True where nothing would be lost with the lane."""
-        return self.idle and not self.behind and self.breaker.idle and self.window.full
+        return self.idle and not self.behind and self.breaker.idle and self.window.full and not self._waits_for_a_place
 
     def offer(self, work: Work) -> None:
-        """Begin with the work as soon as the window has a place for it."""
-        if self.waiting or len(self.under_way) >= self.window.places:
+        """Begin with the work as soon as the window has a place for it, and the endpoint one of its tenant's."""
+        if self.waiting or len(self.under_way) >= self.window.places or not self._take_place():
             self.waiting.append(work)
         else:
             self._begin(work)
 
+    def fill(self, at_most: int | None = None) -> None:
+        """Begin with what waits, as far as there are places; where there are more of them than may be taken at once,
+        in turn with others. A lane that is behind says that it could take more."""
+        begun = 0
+        while self.waiting and len(self.under_way) < self.window.places and self._lets_through:
+            if _stale(self.waiting[0]):
+                self.waiting.popleft()
+            elif begun == at_most:
+                self._shares.wait(self.endpoint.tenant, self.endpoint.id)
+                break
+            elif not self._take_place():
+                break
+            else:
+                begun += 1
+                self._begin(self.waiting.popleft())
+        if self.behind and not self.waiting:
+            self._hungry()
+
     def overdue(self, now: float) -> list[Work]:
-        """Return what is under way for so long that the store should know of it."""
-        return [work for work in self.under_way if not work.recorded and now - (work.begun or now) > PATIENCE]
+        """Return what is under way for so long that the store should know of it, or that its lease is nearly over."""
+        return [work for work in self.under_way if _overdue(work, now)]
 
     def spill(self, now: float) -> list[Work]:
-        """Take out what waits for a slow endpoint beyond what it can do soon, in the order in which it came."""
-        oldest = max((now - (work.begun or now) for work in self.under_way), default=0.0)
-        mean = max(self._mean, oldest)
-        if mean <= SLOW:
-            return []
-        keep = int(self.window.places / mean * HORIZON)
+        """Take out what waits beyond what can be done soon, in the order in which it came."""
+        refused = self._refused_at is not None and now - self._refused_at > PATIENCE
+        keep = 0 if refused else self._soon(now)
         spilled = [self.waiting.pop() for _ in range(len(self.waiting) - keep)]
         spilled.reverse()
         self.behind = self.behind or bool(spilled)
@@ -116,27 +148,52 @@ class Lane:
         """Take out everything that waits, since the endpoint gets nothing for now."""
         waiting = list(self.waiting)
         self.waiting.clear()
+        self._shares.forget(self.endpoint.tenant, self.endpoint.id)
         return waiting
 
+    @property
+    def _waits_for_a_place(self) -> bool:
+        return self._shares.waits(self.endpoint.tenant, self.endpoint.id)
+
+    @property
+    def _lets_through(self) -> bool:
+        """False while the breaker is open, but for a probe."""
+        return not self.breaker.open or (
+            not self.under_way and self.breaker.rests_until(clock.now(), busy=False) is None
+        )
+
+    def _soon(self, now: float) -> int:
+        """How much the endpoint does within the horizon, at its present pace."""
+        oldest = max((now - (work.begun or now) for work in self.under_way), default=0.0)
+        mean = max(self._mean, oldest, 0.001)
+        return int(min(self.window.places / mean, self.endpoint.subscription.rate_per_second or math.inf) * HORIZON)
+
+    def _take_place(self) -> bool:
+        refusal = self._shares.take(self.endpoint.tenant, self.endpoint.id)
+        if refusal is None:
+            self._refused_at = None
+            return True
+        ATTEMPTS_REFUSED.of(refusal.value).inc()
+        self._refused_at = self._refused_at or time.monotonic()
+        return False
+
     def _begin(self, work: Work) -> None:
-        if work.claimed and time.monotonic() - work.since > CLAIM_SECONDS:
-            return  # The store gives it out again when its lease is over.
         self.under_way[work] = asyncio.create_task(self._run(work))
 
     async def _run(self, work: Work) -> None:
         try:
             if self._limiter is not None:
                 await self._limiter.acquire()
-            begun, probe = time.time(), self.breaker.open
+            begun, probe = clock.now(), self.breaker.open
             self._learn(await self._attempt(self.endpoint, work), begun, probe=probe)
         finally:
             del self.under_way[work]
-            self._fill()
-            if self.behind and not self.waiting:
-                self._hungry()
+            self._shares.give_back(self.endpoint.tenant, self.endpoint.id)
+            self._freed()
+            self.fill()
 
     def _learn(self, attempt: Attempt, begun: float, *, probe: bool) -> None:
-        now = time.time()
+        now = clock.now()
         self._mean += (attempt.seconds - self._mean) * WEIGHT
         if attempt.succeeded:
             self.window.widen()
@@ -149,6 +206,13 @@ class Lane:
             self.window.narrow(begun, now)
         self.breaker.failed(now, probe=probe)
 
-    def _fill(self) -> None:
-        while self.waiting and len(self.under_way) < self.window.places and not self.breaker.open:
-            self._begin(self.waiting.popleft())
+
+def _stale(work: Work) -> bool:
+    """True for a claim that is nearly over: the store gives the delivery out again."""
+    return work.claimed and time.monotonic() - work.since > CLAIM_SECONDS
+
+
+def _overdue(work: Work, now: float) -> bool:
+    if work.leased is not None:
+        return now - work.leased > RENEWED
+    return not work.recorded and now - (work.begun or work.since) > PATIENCE

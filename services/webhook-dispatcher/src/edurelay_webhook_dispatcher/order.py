@@ -19,6 +19,7 @@ from edurelay.messages.subscriptions import Undelivered
 from edurelay.mongo import Document
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.together import together
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.chains import Chains, place_of
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.patience import until_done
@@ -162,7 +163,7 @@ class Order:
         now = time.monotonic()
         for head in self._chains.overdue(now - PATIENCE):
             # From here on as if it were claimed: its attempt begins soon, or is left to whoever claims it.
-            head.claimed, head.since = True, now
+            head.claimed, head.since, head.leased = True, now, now
             self._recorder.put_aside(head)
 
     async def _blocked(self, places: Mapping[str, int]) -> frozenset[str]:
@@ -181,10 +182,10 @@ class Order:
         if endpoint is not None and self._endpoints.enabled(endpoint):
             self._translator.carry(endpoint, work)
         else:
-            self._recorder.put(work, State(DeliveryStatus.PENDING, due=time.time()))
+            self._recorder.put(work, State(DeliveryStatus.PENDING, due=clock.now()))
 
     def _write_down(self, work: Work) -> None:
-        self._recorder.put(work, State(DeliveryStatus.PENDING, due=time.time(), reason=WAITS, waits=True))
+        self._recorder.put(work, State(DeliveryStatus.PENDING, due=clock.now(), reason=WAITS, waits=True))
 
 
 def _complain(error: Exception) -> None:

@@ -7,7 +7,6 @@ is the log told that it may forget. Every write can be repeated.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from edurelay.mongo.writes import insert_new
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERY_SECONDS
 from edurelay.runtime.together import together
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.body import format_fields
 from edurelay_webhook_dispatcher.history import kept
@@ -58,7 +58,9 @@ class Recorder:
         self._producer = producer
         self._lease = lease
         self._entries: list[_Written] = []
+        self._writing: list[_Written] = []
         self._matched: list[tuple[Entry, Callable[[], None]]] = []
+        self._numbered: list[Callable[[], None]] = []
         self._unwritten = 0
         self._room = asyncio.Event()
         self._room.set()
@@ -76,6 +78,11 @@ class Recorder:
         self._matched.append((event, settled))
         self._stir()
 
+    def numbered(self, settled: Callable[[], None]) -> None:
+        """Call `settled` when every number that was given out by now is in its stream."""
+        self._numbered.append(settled)
+        self._stir()
+
     def put(self, work: Work, state: State, attempt: Attempt | None = None) -> None:
         """Write where a delivery stands, and the attempt that left it there."""
         if attempt is not None:
@@ -90,7 +97,11 @@ class Recorder:
 
     def put_aside(self, work: Work) -> None:
         """Write a delivery down as pending that is under way and stays so."""
-        self.put(work, State(DeliveryStatus.PENDING, due=time.time() + self._lease))
+        self.put(work, State(DeliveryStatus.PENDING, due=clock.now() + self._lease))
+
+    def unwritten(self) -> set[str]:
+        """Return the primary keys of what was put and is not written yet."""
+        return {entry.work.key.stored for entry in (*self._entries, *self._writing)}
 
     async def room(self) -> None:
         """Return when another attempt may begin. What is under way does not count, or a few receivers that hang
@@ -114,11 +125,14 @@ class Recorder:
             self._wake.clear()
             if len(self._entries) + len(self._matched) < LARGEST:
                 await asyncio.sleep(LINGER)
-            while self._entries or self._matched:
+            while self._entries or self._matched or self._numbered:
                 entries, self._entries = self._entries[:LARGEST], self._entries[LARGEST:]
                 matched, self._matched = self._matched[:LARGEST], self._matched[LARGEST:]
+                numbered, self._numbered = self._numbered, []
                 with DELIVERY_SECONDS.of("store").time():
                     await self._persist(entries, matched)
+                for settled in numbered:
+                    settled()
             self._empty.set()
 
     def _stir(self) -> None:
@@ -126,7 +140,9 @@ class Recorder:
         self._wake.set()
 
     async def _persist(self, entries: list[_Written], matched: list[tuple[Entry, Callable[[], None]]]) -> None:
+        self._writing = entries
         await until_done(lambda: self._write(entries, [event for event, _ in matched]), self._complain)
+        self._writing = []
         self._unwritten -= sum(entry.attempt is not None for entry in entries)
         self._room.set()
         for entry in entries:
@@ -163,18 +179,18 @@ class Recorder:
 
     async def _open(self, entries: Mapping[str, _Written]) -> None:
         """Before their documents are written: make those due that are not done yet."""
-        lease_ends = time.time() + self._lease
+        lease_ends = clock.now() + self._lease
         due = {name: entry.state.due or lease_ends for name, entry in entries.items() if not entry.state.delivered}
         chained = {name: entries[name] for name in due if entries[name].work.chain is not None}
         chains = {name: entry.work.chain or "" for name, entry in chained.items()}
         waiting = {name for name, entry in chained.items() if entry.state.waits}
-        await self._store.backlog.add(due, _resting(entries), chains, waiting)
+        await self._store.backlog.add(due, chains, waiting)
 
     async def _close(self, entries: Mapping[str, _Written], changed: Container[str]) -> None:
         """After their documents are written: make the backlog agree with them."""
         states = {name: entry.state for name, entry in entries.items() if name in changed or entry.state.dead}
         due = {name: state.due for name, state in states.items() if state.due is not None}
-        await self._store.backlog.put_off(due, _resting(entries))
+        await self._store.backlog.put_off(due)
         ended = {name: state for name, state in states.items() if state.due is None}
         delivered = [name for name, state in ended.items() if state.delivered]
         dead = [name for name, state in ended.items() if state.over and state.dead]
@@ -189,10 +205,6 @@ def _chain_that_goes_on(entry: _Written, changed: Container[str]) -> str | None:
     """Return the chain of one that has ended, if something may wait for it in the store: where it was there itself."""
     was_there = entry.state.dead or not entry.first or entry.work.key.stored in changed
     return entry.work.chain if entry.state.over and was_there else None
-
-
-def _resting(entries: Mapping[str, _Written]) -> dict[str, float]:
-    return {name: since for name, entry in entries.items() if (since := entry.state.rests_since) is not None}
 
 
 def _open_fields(entry: _Written) -> Document:
@@ -225,7 +237,7 @@ def _document(entry: _Written) -> Document:
         **({"subject": work.subject} if work.subject is not None else {}),
         "status": entry.state.status.value,
         "attempts": work.attempts,
-        "updated": time.time(),
+        "updated": clock.now(),
         **({"sequence": work.ticket.number} if work.ticket is not None else {}),
         **format_fields(work.body),
         **_open_fields(entry),
@@ -234,7 +246,7 @@ def _document(entry: _Written) -> Document:
 
 def _update(name: str, entry: _Written) -> UpdateOne:
     fields = _open_fields(entry)
-    fields |= {"status": entry.state.status.value, "attempts": entry.work.attempts, "updated": time.time()}
+    fields |= {"status": entry.state.status.value, "attempts": entry.work.attempts, "updated": clock.now()}
     gone = {name: "" for name in _OF_AN_OPEN_ONE if name not in fields}
     # A delivery that arrived stays delivered, whatever a late attempt of another dispatcher says, and one that was
     # skipped is left alone unless it arrived.

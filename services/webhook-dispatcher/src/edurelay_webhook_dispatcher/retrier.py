@@ -1,4 +1,8 @@
-"""From the due-time index back to the lanes.
+"""From the backlog back to the lanes.
+
+Of each endpoint's queue it is known in memory when it is to be looked at next. Those whose time has come and whose
+lanes have room are looked at, tenants in turn and endpoints in turn, a few of them together and a few entries of each,
+so that nobody waits for the end of somebody else's queue.
 
 A due delivery is claimed by moving its due time to the end of the claimer's lease, compare-and-set on the number of
 its claims; a claimer that dies leaves a delivery that is due again when its lease is over. Only then is its document
@@ -9,6 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from math import inf
 from typing import Any
 
 from edurelay.messages.deliveries import DeliveryStatus
@@ -16,6 +24,8 @@ from edurelay.mongo import Document, StoreUnavailable
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERIES, DELIVERY_QUEUE_AGE
 from edurelay.runtime.together import together
+from edurelay_webhook_dispatcher import clock
+from edurelay_webhook_dispatcher.backlog import Head
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.keys import DeliveryKey
@@ -26,12 +36,15 @@ from edurelay_webhook_dispatcher.streams import Ticket
 from edurelay_webhook_dispatcher.translator import Translator
 from edurelay_webhook_dispatcher.work import State, Work
 
-#: How many due deliveries are looked at together, and how often, in seconds, where nothing calls for it earlier.
-LOOK = 200
+#: How many queues are looked at together, and how many entries are taken of each; how often it is looked whether the
+#: time of one has come, in seconds, where nothing calls for it earlier.
+QUEUES = 16
+TAKEN = 100
 POLL = 0.25
+#: How often the queues are read that others have begun, and how often each is looked at although nothing is known to be
+#: due, since whoever wrote it may have died; in seconds.
 CENSUS = 15.0
-#: How long the due deliveries of a disabled endpoint are out of sight, in seconds, where nobody enables it.
-PARKED = 60.0
+AGAIN = 60.0
 
 _log = get_logger(__name__)
 
@@ -55,129 +68,191 @@ class Retrier:
         self._recorder = recorder
         self._precedence = precedence
         self._wake = asyncio.Event()
-        self._counted = 0.0
-        #: Endpoints that get something again.
-        self._opened: set[str] = set()
-        #: Endpoints that were deleted, and until when (Unix time) an attempt at them may still be under way.
-        self._deleted: dict[str, float] = {}
-        #: Endpoints whose deliveries keep another order from now on, or none; and whether that was ever looked at.
+        self._counted = -inf
+        #: True where every queue is to be looked at, whatever is known of it.
+        self._afresh = True
+        #: When each queue is to be looked at next (Unix time), and the number of the look at it that was the last.
+        self._next: dict[str, float] = {}
+        self._looked: Counter[str] = Counter()
+        self._looks = 0
+        #: Endpoints that are not known, and until when (Unix time) somebody may still write something for them.
+        self._gone: dict[str, float] = {}
+        store.backlog.noted = self._note
+        #: Endpoints whose order is another from now on; and whether what is parked is as their orders say.
         self._reordered: set[str] = set()
         self._let_go = False
         courier.hungry = recorder.woken = self.wake
         endpoints.reordered = self._on_reordering
-        courier.recovered = endpoints.opened = self._on_opening
-        endpoints.deleted = self._on_deletion
+        courier.recovered = endpoints.opened = endpoints.deleted = self._look_at
 
     def wake(self) -> None:
         """Look at once, since something became due or a lane became free."""
         self._wake.set()
 
-    def _on_opening(self, endpoint_id: str) -> None:
-        self._opened.add(endpoint_id)
+    def look_again(self) -> None:
+        """Look at every queue soon: another dispatcher may have died, and nobody else knows when its claims end."""
+        self._afresh = True
+        self.wake()
+
+    def _look_at(self, endpoint_id: str) -> None:
+        self._note(endpoint_id, 0.0)
         self.wake()
 
     def _on_reordering(self, endpoint_id: str) -> None:
         self._reordered.add(endpoint_id)
         self.wake()
 
-    def _on_deletion(self, endpoint_id: str) -> None:
-        self._deleted[endpoint_id] = time.time() + 2 * self._courier.lease
-        self._counted = 0.0
-        self.wake()
+    def _note(self, endpoint_id: str, due_at: float) -> None:
+        self._next[endpoint_id] = min(self._next.get(endpoint_id, inf), due_at)
 
     async def run(self) -> None:
         """Look for due deliveries, until cancelled."""
         while True:
+            self._wake.clear()
             try:
-                brought = await self.bring()
-                if time.monotonic() - self._counted > CENSUS:
+                if self._afresh or time.monotonic() - self._counted > CENSUS:
+                    await self._take_census()
                     self._counted = time.monotonic()
-                    await self._cancel()
-                    await self._count()
+                looked = await self.bring()
             except StoreUnavailable as error:
                 _log.warning("due deliveries could not be looked up", reason=str(error))
-                brought = 0
-            if brought == 0:
+                looked = 0
+            if looked == 0:
                 try:
                     async with asyncio.timeout(POLL):
                         await self._wake.wait()
                 except TimeoutError:
                     pass
-            self._wake.clear()
 
     async def bring(self) -> int:
-        """Claim what is due and has room, and let rest what its endpoint may not get now; return how many deliveries
-        were looked at."""
-        now = time.time()
-        await self._reopen(now)
-        parked = dict.fromkeys(self._endpoints.closed_ids(), now + PARKED)
-        lanes = {lane.endpoint.id: lane for lane in self._courier.lanes()}
-        resting = {name: rest for name, lane in lanes.items() if (rest := lane.rests_until(now)) is not None}
-        full = {name for name, lane in lanes.items() if lane.room == 0} - resting.keys() - parked.keys()
-        due = await self._store.backlog.due(now, without=full, limit=LOOK)
-        DELIVERY_QUEUE_AGE.of().set(now - due[0]["due_at"] if due else 0)
-        self._catch_up(due, full)
-        until = resting | parked
-        kept_back = [entry for entry in due if entry["endpoint"] in until]
-        for endpoint_id in {entry["endpoint"] for entry in kept_back}:
-            since = 0.0 if endpoint_id in parked else self._probe_failed_at(endpoint_id)
-            await self._store.backlog.rest(endpoint_id, now, until[endpoint_id], since=since)
-        # What waited for a probe that has failed meanwhile has had its attempt, but not while the endpoint is disabled.
-        failed = [each for each in kept_back if each["endpoint"] not in parked and self._had_its_attempt(each)]
-        failed, free, held_back = await self._those_in_turn(
-            now, failed, [entry for entry in due if entry["endpoint"] not in until]
-        )
-        chosen = [*failed, *self._choose(free)]
-        lease_ends = now + self._courier.lease
-        won = await together(*(self._store.backlog.claim(entry, lease_ends) for entry in chosen))
-        claimed = [entry for entry, ours in zip(chosen, won, strict=True) if ours]
+        """Claim what is due and has room, of the queues whose turn it is; return how many queues were looked at."""
+        await self._recorder.room()
+        await self._keep_orders()
+        now = clock.now()
+        chosen = self._choose(now)
+        await together(*(self._look(endpoint_id, room, now) for endpoint_id, room in chosen))
+        return len(chosen)
+
+    async def _keep_orders(self) -> None:
+        """Let go of what waits, or is parked, where the order of its endpoint is another by now."""
+        while self._reordered:
+            endpoint_id = next(iter(self._reordered))
+            await self._store.backlog.wake_waiting(endpoint_id)
+            self._reordered.discard(endpoint_id)
+            self._let_go = False
+        if not self._let_go:
+            await self._precedence.let_go()
+            self._let_go = True
+
+    def _choose(self, now: float) -> Sequence[tuple[str, int]]:
+        """Return the queues that are to be looked at now, with how many deliveries their lanes have room for: the
+        first of each tenant, then the second, each time those that were not looked at for the longest time in front."""
+        waiting = [each for each, moment in self._next.items() if moment <= now]
+        rooms = {each: room for each in waiting if (room := self._room(each, now))}
+        DELIVERY_QUEUE_AGE.of().set(max((now - since for each in rooms if (since := self._next[each])), default=0))
+        places = Counter[str]()
+        turns = []
+        for endpoint_id in sorted(rooms, key=self._looked.__getitem__):
+            tenant = self._tenant(endpoint_id)
+            turns.append((places[tenant], self._looked[tenant], endpoint_id))
+            places[tenant] += 1
+        return [(endpoint_id, rooms[endpoint_id]) for _, _, endpoint_id in sorted(turns)[:QUEUES]]
+
+    def _tenant(self, endpoint_id: str) -> str:
+        endpoint = self._endpoints.get(endpoint_id)
+        return f"/{endpoint.tenant}" if endpoint is not None else "/"
+
+    def _room(self, endpoint_id: str, now: float) -> int:
+        """Return how many deliveries may be taken of a queue."""
+        endpoint, lane = self._endpoints.get(endpoint_id), self._courier.known_lane(endpoint_id)
+        if endpoint is not None and not self._endpoints.enabled(endpoint):
+            return 0
+        if lane is None or self._next[endpoint_id] <= lane.breaker.probe_failed_at:
+            return TAKEN
+        return min(lane.room, TAKEN)
+
+    async def _look(self, endpoint_id: str, room: int, now: float) -> None:
+        self._looks += 1
+        self._looked[endpoint_id] = self._looked[self._tenant(endpoint_id)] = self._looks
+        self._next[endpoint_id] = inf
+        try:
+            ordered = self._precedence.ordered(endpoint_id)
+            # Much of what is due may only wait, and would hide what does not.
+            head = await self._store.backlog.head(endpoint_id, (TAKEN if ordered else room) + 1)
+            head = self._left_to_others(endpoint_id, head, now)
+            if ordered:
+                head = await self._those_in_turn(head, now)
+            due = self._due(endpoint_id, head, now)[:room]
+            await self._claim(due, now + self._courier.lease)
+        except BaseException:
+            self._note(endpoint_id, now)
+            raise
+        if self._endpoints.get(endpoint_id) is None:
+            await self._end_queue(endpoint_id, head, now)
+        else:
+            self._plan(endpoint_id, head, due, now)
+
+    def _left_to_others(self, endpoint_id: str, head: Head, now: float) -> Head:
+        """Leave out what is in our hands, although its lease was over before it was renewed: whoever stalled makes no
+        attempt beside its own."""
+        if not any(each["due_at"] <= now for each in head.entries):
+            return head
+        ours = self._courier.in_hand(endpoint_id) | self._recorder.unwritten()
+        return replace(head, entries=[each for each in head.entries if each["due_at"] > now or each["_id"] not in ours])
+
+    async def _those_in_turn(self, head: Head, now: float) -> Head:
+        """Put off what is due and waits for others of its chain; return the rest."""
+        due = [entry for entry in head.entries if "chain" in entry and entry["due_at"] <= now]
+        places: dict[str, int] = {}
+        for entry in due:
+            places[entry["chain"]] = min(entry["number"], places.get(entry["chain"], entry["number"]))
+        blocked = await self._precedence.blocked(places)
+        waiting = [each for each in due if each["chain"] in blocked or each["number"] > places[each["chain"]]]
+        await self._store.backlog.hold_back(waiting, now)
+        names = {each["_id"] for each in waiting}
+        return replace(head, entries=[each for each in head.entries if each["_id"] not in names])
+
+    def _due(self, endpoint_id: str, head: Head, now: float) -> Sequence[Document]:
+        """Return what may be taken of a queue."""
+        endpoint, lane = self._endpoints.get(endpoint_id), self._courier.known_lane(endpoint_id)
+        if endpoint is None:
+            # What was to be attempted later ends now; what somebody may have claimed is left to them for so long.
+            return [each for each in head.entries if not now < each["due_at"] <= now + self._courier.lease]
+        shared = [each for each in head.entries if self._had_its_attempt(each)]
+        if shared or lane is None:
+            return shared or [each for each in head.entries if each["due_at"] <= now]
+        return [each for each in head.entries if each["due_at"] <= now][: lane.room]
+
+    async def _claim(self, due: Sequence[Document], until: float) -> None:
+        won = await together(*(self._store.backlog.claim(entry, until) for entry in due))
+        claimed = [entry for entry, ours in zip(due, won, strict=True) if ours]
         ids = [entry["_id"] for entry in claimed]
         found = {each["_id"]: each async for each in self._store.deliveries.find({"_id": {"$in": ids}})} if ids else {}
         for entry in claimed:
             await self._take(entry, found.get(entry["_id"]))
-        return len(claimed) + len(kept_back) + held_back
 
-    async def _those_in_turn(
-        self, now: float, failed: list[Document], free: list[Document]
-    ) -> tuple[list[Document], list[Document], int]:
-        """Put off those entries that wait for others of their chains; return the rest, and how many were put off."""
-        places: dict[str, int] = {}
-        for entry in (*failed, *free):
-            if "chain" in entry and self._precedence.ordered(entry["endpoint"]):
-                places[entry["chain"]] = min(entry["number"], places.get(entry["chain"], entry["number"]))
-        if not places:
-            return failed, free, 0
-        blocked = await self._precedence.blocked(places)
+    def _plan(self, endpoint_id: str, head: Head, due: Sequence[Document], now: float) -> None:
+        """Say when a queue is to be looked at next."""
+        lane = self._courier.known_lane(endpoint_id)
+        # What was claimed and not attempted is due again when the claim is over.
+        self._note(endpoint_id, now + (self._courier.lease if due else AGAIN))
+        if len(due) < len(head.entries):
+            self._note(endpoint_id, head.entries[len(due)]["due_at"])
+        elif not head.whole:
+            self._note(endpoint_id, now)
+        elif lane is not None and lane.behind:
+            lane.behind = bool(due)
+            self._note(endpoint_id, now if due else inf)
 
-        def waits(entry: Document) -> bool:
-            chain = entry.get("chain")
-            return chain in places and (chain in blocked or entry["number"] > places[chain])
-
-        waiting = [entry for entry in (*failed, *free) if waits(entry)]
-        await self._store.backlog.hold_back(waiting, now)
-        left = [[entry for entry in entries if not waits(entry)] for entries in (failed, free)]
-        return left[0], left[1], len(waiting)
-
-    async def _reopen(self, now: float) -> None:
-        """Make due what waits for endpoints that get something again."""
-        while self._opened:
-            await self._store.backlog.wake(self._opened.pop(), now)
-        while self._reordered:
-            await self._store.backlog.wake_waiting(next(iter(self._reordered)))
-            self._reordered.pop()
-            self._let_go = False
-        if not self._let_go:
-            self._let_go = True
-            await self._precedence.let_go()
-
-    def _had_its_attempt(self, entry: Document) -> bool:
-        """True for a delivery that waited for a probe which has failed since."""
-        since: float | None = entry.get("rests_since")
-        return since is not None and since <= self._probe_failed_at(entry["endpoint"])
-
-    def _probe_failed_at(self, endpoint_id: str) -> float:
-        endpoint = self._endpoints.get(endpoint_id)
-        return self._courier.lane(endpoint).breaker.probe_failed_at if endpoint is not None else 0.0
+    async def _end_queue(self, endpoint_id: str, head: Head, now: float) -> None:
+        """Go on with the queue of an endpoint that was deleted; forget it once no attempt can be under way any more."""
+        last = self._gone.setdefault(endpoint_id, now + 2 * self._courier.lease)
+        if head.entries or now < last:
+            self._note(endpoint_id, now + (POLL if head.entries else self._courier.lease))
+            return
+        await self._store.backlog.forget(endpoint_id)
+        for known in (self._next, self._looked, self._gone):
+            known.pop(endpoint_id, None)
 
     async def _take(self, entry: Document, document: Document | None) -> None:
         endpoint = self._endpoints.get(entry["endpoint"])
@@ -191,53 +266,35 @@ class Retrier:
         else:
             self._translator.carry(endpoint, work_of(document, entry))
 
-    def _choose(self, due: list[Document]) -> list[Document]:
-        """Return those of the due deliveries whose lanes have room for them, and those that have no endpoint left."""
-        room: dict[str, int] = {}
-        chosen = []
-        for document in due:
-            endpoint = self._endpoints.get(document["endpoint"])
-            if endpoint is None:
-                chosen.append(document)
-                continue
-            left = room.setdefault(endpoint.id, self._courier.lane(endpoint).room)
-            if left > 0:
-                room[endpoint.id] = left - 1
-                chosen.append(document)
-        return chosen
+    def _had_its_attempt(self, entry: Document) -> bool:
+        """True for a delivery that was due when a probe failed which stood for it."""
+        lane = self._courier.known_lane(entry["endpoint"])
+        return lane is not None and bool(entry["due_at"] <= lane.breaker.probe_failed_at)
 
-    def _catch_up(self, due: list[Document], full: set[str]) -> None:
-        """Say of the lanes whose stored work is all done that they are no longer behind."""
-        if len(due) == LOOK:
-            return
-        still = {document["endpoint"] for document in due} | full
-        for lane in self._courier.lanes():
-            if lane.endpoint.id not in still:
-                lane.behind = False
-
-    async def _cancel(self) -> None:
-        """Make due what is pending for deleted endpoints, so that it ends. More than once, since an attempt that was
-        under way may leave its delivery pending."""
-        now = time.time()
-        for endpoint_id, until in list(self._deleted.items()):
-            await self._store.backlog.hasten(endpoint_id, now)
-            if until < now:
-                del self._deleted[endpoint_id]
-
-    async def _count(self) -> None:
+    async def _take_census(self) -> None:
+        """Look, soon, at every queue that is new to us, and count."""
+        now = clock.now()
+        if self._afresh:
+            self._afresh = False
+            # What was written by a version that kept no queues is found too.
+            for endpoint_id in (*self._endpoints.ids(), *self._next):
+                self._note(endpoint_id, now)
+        for endpoint_id in await self._store.backlog.queues():
+            self._next.setdefault(endpoint_id, now)
         for status in (DeliveryStatus.PENDING, DeliveryStatus.DEAD_LETTERED):
             DELIVERIES.of(status.value).set(await self._store.backlog.count(status))
 
 
 def work_of(document: dict[str, Any], entry: dict[str, Any]) -> Work:
-    """Return a stored, open delivery as work, with what its entry in the backlog says of its place."""
-    key = DeliveryKey.from_stored(document["_id"])
+    """Return a stored, open delivery that was claimed now as work, in the place that its entry has."""
+    key, claimed_at = DeliveryKey.from_stored(document["_id"]), time.monotonic()
     return Work(
         key=key,
         event_id=document["event_id"],
         event_type=document["type"],
         body=document["body"],
-        since=time.monotonic(),
+        since=claimed_at,
+        leased=claimed_at,
         traceparent=document.get("traceparent"),
         attempts=list(document["attempts"]),
         forgiven=document.get("forgiven", 0),

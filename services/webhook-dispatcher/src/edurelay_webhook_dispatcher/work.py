@@ -20,7 +20,8 @@ class Work:
     store knows the delivery, or is about to; `claimed` where it was leased from the store; `ticket` has its number in
     the endpoint's stream; `chain` names the deliveries among which it keeps its place (see `chains`). `settled` is
     called, once, when the store knows how it stands, so that the log may forget it. `since` is the monotonic moment
-    from which it waits, `begun` that at which its attempt began.
+    from which it waits, `begun` that at which its attempt began, `leased` that at which the store was last told that it
+    is in hand.
     """
 
     key: DeliveryKey
@@ -38,6 +39,7 @@ class Work:
     claimed: bool = False
     ticket: Ticket | None = None
     begun: float | None = None
+    leased: float | None = None
     settled: Callable[[], None] | None = None
 
     @property
@@ -54,14 +56,12 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where an attempt, or the decision not to make one yet, leaves a delivery. `due` is a Unix time; `rests_since` is
-    that at which the delivery began to wait for its endpoint's breaker; one that `waits` does so for an earlier one of
-    its chain, and for one that is `parked`, a dead letter, its chain waits."""
+    """Where an attempt, or the decision not to make one yet, leaves a delivery. `due` is a Unix time; one that `waits`
+    does so for an earlier one of its chain, and for one that is `parked`, a dead letter, its chain waits."""
 
     status: DeliveryStatus
     due: float | None = None
     reason: str | None = None
-    rests_since: float | None = None
     waits: bool = False
     parked: bool = False
 

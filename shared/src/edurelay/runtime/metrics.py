@@ -147,6 +147,12 @@ CONDITIONS = _all.counter(
 WINDOW_FULL = _all.counter(
     "delivery_window_full_total", "Deliveries put into the due-time index, since their endpoint's window was full"
 )
+ATTEMPTS_UNDER_WAY = _all.gauge("delivery_attempts_under_way", "Attempts to deliver that this process has under way")
+ATTEMPTS_REFUSED = _all.counter(
+    "delivery_attempts_refused_total",
+    "Attempts that had to wait for a place, by whose share of the places was used up",
+    label("share", "tenant", "endpoint"),
+)
 OPEN_BREAKERS = _all.gauge(
     "delivery_open_breakers", "Endpoints that rest in this process, since nearly nothing arrives there"
 )

@@ -167,6 +167,7 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     lifetime.spawn("retention", retention.run())
 
     intake = Intake(endpoints, choice, translator, recorder, DeadLetters(producer), kept)
+    intake.reassigned = retrier.look_again
     consumer = Consumer(
         settings.kafka,
         group=NAME,

@@ -42,8 +42,8 @@ OUTCOMES = {
 
 
 class Courier:
-    """All lanes. `gone` is told of an endpoint that wants nothing any more; `lease` is for how long, in seconds, what
-    is in hand is left to us; `places` bounds the attempts under way at a time."""
+    """All lanes. `gone` is told of an endpoint that wants nothing any more; `lease` is for how
+    long, in seconds, what is in hand is left to us; `places` bounds the attempts under way at a time."""
 
     def __init__(
         self,
@@ -124,9 +124,10 @@ class Courier:
         attempt = Attempt(clock.now(), 0.0, error="not sent: the endpoint rests, and failed when it was tried again")
         self._recorder.put(work, self._judge(endpoint, work, attempt), attempt)
 
-    def in_hand(self) -> set[str]:
-        """Return the primary keys of what is under way."""
-        return {work.key.stored for lane in self._lanes.values() for work in lane.under_way}
+    def in_hand(self, endpoint_id: str) -> set[str]:
+        """Return the primary keys of an endpoint's deliveries that are under way."""
+        lane = self._lanes.get(endpoint_id)
+        return {work.key.stored for work in lane.under_way} if lane is not None else set()
 
     async def run(self) -> None:
         """Sweep the lanes, until cancelled."""

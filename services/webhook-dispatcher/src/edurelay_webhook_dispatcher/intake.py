@@ -7,7 +7,7 @@ after a crash or because their producer says so, are looked up, so that nobody g
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edurelay.events.envelope import Event, MalformedEvent
@@ -62,6 +62,8 @@ class Intake:
         self._recorder = recorder
         self._dead_letters = dead_letters
         self._store = store
+        #: Called when the group has shared its partitions anew; the retrier listens.
+        self.reassigned: Callable[[], None] = lambda: None
         #: Up to where a partition may have been read by somebody before us.
         self._known_until: dict[int, int] = {}
         #: Events that were met and are not in the index yet, by tenant and id.
@@ -70,6 +72,7 @@ class Intake:
     async def assigned(self, assignments: Sequence[Assignment]) -> None:
         """Remember the end of each partition: what stands before it may have been delivered already."""
         self._store.streams.reassigned()
+        self.reassigned()
         for assignment in assignments:
             self._known_until[assignment.partition] = assignment.end
 

@@ -15,6 +15,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -60,6 +61,8 @@ class Retrier:
         self._recorder = recorder
         self._wake = asyncio.Event()
         self._counted = -inf
+        #: True where every queue is to be looked at, whatever is known of it.
+        self._afresh = True
         #: When each queue is to be looked at next (Unix time), and the number of the look at it that was the last.
         self._next: dict[str, float] = {}
         self._looked: Counter[str] = Counter()
@@ -74,6 +77,11 @@ class Retrier:
         """Look at once, since something became due or a lane became free."""
         self._wake.set()
 
+    def look_again(self) -> None:
+        """Look at every queue soon: another dispatcher may have died, and nobody else knows when its claims end."""
+        self._afresh = True
+        self.wake()
+
     def _look_at(self, endpoint_id: str) -> None:
         self._note(endpoint_id, 0.0)
         self.wake()
@@ -86,7 +94,7 @@ class Retrier:
         while True:
             self._wake.clear()
             try:
-                if time.monotonic() - self._counted > CENSUS:
+                if self._afresh or time.monotonic() - self._counted > CENSUS:
                     await self._take_census()
                     self._counted = time.monotonic()
                 looked = await self.bring()
@@ -140,7 +148,7 @@ class Retrier:
         self._looked[endpoint_id] = self._looked[self._tenant(endpoint_id)] = self._looks
         self._next[endpoint_id] = inf
         try:
-            head = await self._store.backlog.head(endpoint_id, room + 1)
+            head = self._left_to_others(endpoint_id, await self._store.backlog.head(endpoint_id, room + 1), now)
             due = self._due(endpoint_id, head, now)[:room]
             await self._claim(due, now + self._courier.lease)
         except BaseException:
@@ -150,6 +158,14 @@ class Retrier:
             await self._end_queue(endpoint_id, head, now)
         else:
             self._plan(endpoint_id, head, due, now)
+
+    def _left_to_others(self, endpoint_id: str, head: Head, now: float) -> Head:
+        """Leave out what is in our hands, although its lease was over before it was renewed: whoever stalled makes no
+        attempt beside its own."""
+        if not any(each["due_at"] <= now for each in head.entries):
+            return head
+        ours = self._courier.in_hand(endpoint_id) | self._recorder.unwritten()
+        return replace(head, entries=[each for each in head.entries if each["due_at"] > now or each["_id"] not in ours])
 
     def _due(self, endpoint_id: str, head: Head, now: float) -> Sequence[Document]:
         """Return what may be taken of a queue."""
@@ -163,11 +179,8 @@ class Retrier:
         return [each for each in head.entries if each["due_at"] <= now][: lane.room]
 
     async def _claim(self, due: Sequence[Document], until: float) -> None:
-        # A lease of our own that ended before it was renewed: whoever stalled makes no attempt beside its own.
-        in_hand = self._courier.in_hand() | self._recorder.unwritten() if due else set()
-        free = [entry for entry in due if entry["_id"] not in in_hand]
-        won = await together(*(self._store.backlog.claim(entry, until) for entry in free))
-        claimed = [entry for entry, ours in zip(free, won, strict=True) if ours]
+        won = await together(*(self._store.backlog.claim(entry, until) for entry in due))
+        claimed = [entry for entry, ours in zip(due, won, strict=True) if ours]
         ids = [entry["_id"] for entry in claimed]
         found = {each["_id"]: each async for each in self._store.deliveries.find({"_id": {"$in": ids}})} if ids else {}
         for entry in claimed:
@@ -216,9 +229,10 @@ class Retrier:
     async def _take_census(self) -> None:
         """Look, soon, at every queue that is new to us, and count."""
         now = clock.now()
-        if self._counted == -inf:
+        if self._afresh:
+            self._afresh = False
             # What was written by a version that kept no queues is found too.
-            for endpoint_id in self._endpoints.ids():
+            for endpoint_id in (*self._endpoints.ids(), *self._next):
                 self._note(endpoint_id, now)
         for endpoint_id in await self._store.backlog.queues():
             self._next.setdefault(endpoint_id, now)

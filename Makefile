@@ -35,7 +35,7 @@ demo: setup ## the main job, end to end; on your own files with DATA=<folder> LA
 	@$(RUN)/edurelay demo $(if $(DATA),--data $(DATA)) $(if $(LAYOUT),--layout $(LAYOUT))
 
 test: setup ## every test, in three processes: most of them wait for something most of the time
-	@$(RUN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+	@$(RUN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
 
 up: setup ## start the whole stack here (Ctrl-C ends it)
 	@$(RUN)/edurelay up

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
+from xdist.scheduler import LoadScopeScheduling
 
 from edurelay.events.ids import new_id
 from edurelay.events.topics import ALL
@@ -28,12 +30,22 @@ SHARING = ("faults", "e2e")
 TOLD = "told"
 
 
+class TogetherWhatShares(LoadScopeScheduling):  # type: ignore[misc]  # it brings no types
+    """Lets the tests of one file run in one process, and those that share a whole stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return next((name for name in SHARING if path.startswith(f"tests/{name}/")), path)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherWhatShares:
+    """Say which process gets which tests."""
+    return TogetherWhatShares(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let tests that share a stack run in one process, and those of one file; the longest first."""
-    for item in items:
-        shared = next((name for name in SHARING if name in item.path.parts), None)
-        item.add_marker(pytest.mark.xdist_group(shared or str(item.path.relative_to(REPOSITORY))))
-    items.sort(key=lambda item: not set(SHARING) & set(item.path.parts))
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith(tuple(f"tests/{name}/" for name in SHARING)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

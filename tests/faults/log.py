@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 RECORDS, EVENTS = "edurelay.records", "edurelay.events"
 DISPATCHER = "webhook-dispatcher"
@@ -98,11 +98,23 @@ class Log:
         consumer = AIOKafkaConsumer(
             topic, bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="latest"
         )
-        await consumer.start()
         try:
+            await _started(consumer)
             yield consumer, sorted(consumer.assignment())
         finally:
             await consumer.stop()
+
+
+async def _started(consumer: AIOKafkaConsumer) -> None:
+    """Connect, as soon as there is a broker: it may just have been killed."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await consumer.start()
+            except KafkaConnectionError:
+                await asyncio.sleep(0.1)
+            else:
+                return
 
 
 def _attributes(headers: list[tuple[str, bytes]]) -> dict[str, str]:

@@ -93,10 +93,7 @@ class Trial:
 
     async def running(self, name: str) -> None:
         """Return when a process runs and, where it is a service, is ready."""
-        service = self.stack.services.get(name)
-        async with asyncio.timeout(SECONDS), aiohttp.ClientSession() as session:
-            while not self.stack.process(name).running or (service and not await _ready(session, service.url)):
-                await asyncio.sleep(0.05)
+        await until_running(self.stack, name)
 
     async def come_to_rest(self) -> Evidence:
         """Let everything end, sync once more, and collect what can be seen."""
@@ -175,6 +172,14 @@ async def on_trial(
         finally:
             watching.cancel()
             await asyncio.wait({watching})
+
+
+async def until_running(stack: LocalStack, name: str) -> None:
+    """Return when a process runs and, where it is a service, is ready."""
+    service = stack.services.get(name)
+    async with asyncio.timeout(SECONDS), aiohttp.ClientSession() as session:
+        while not stack.process(name).running or (service and not await _ready(session, service.url)):
+            await asyncio.sleep(0.05)
 
 
 async def _ready(session: aiohttp.ClientSession, url: str) -> bool:

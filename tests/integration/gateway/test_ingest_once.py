@@ -87,71 +87,76 @@ def inbound(webhook: Webhook, **fields: Any) -> Inbound:
     return replace(Inbound(CONNECTION, "address", "", headers, webhook.body), **fields)
 
 
-WEBHOOK = Webhook(SECRET, "", b"{}", id="msg_1")
+@pytest.fixture
+def webhook() -> Webhook:
+    """A webhook that is sent now: one that was made when the tests began may be too old by its turn."""
+    return Webhook(SECRET, "", b"{}", id="msg_1")
 
 
-async def test_a_log_that_does_not_answer_is_not_waited_for(addressees: Addressees) -> None:
+async def test_a_log_that_does_not_answer_is_not_waited_for(addressees: Addressees, webhook: Webhook) -> None:
     log = Log()
     taking = ingest(addressees, log)
     with pytest.raises(KafkaUnavailable):
-        await asyncio.wait_for(taking.take(inbound(WEBHOOK)), 20)
+        await asyncio.wait_for(taking.take(inbound(webhook)), 20)
     log.open.set()
 
 
-async def test_a_repetition_joins_the_writing_that_is_under_way(addressees: Addressees) -> None:
+async def test_a_repetition_joins_the_writing_that_is_under_way(addressees: Addressees, webhook: Webhook) -> None:
     """What was written too late for the first answer is not written again for the second."""
     log = Log()
     taking = ingest(addressees, log)
     for _ in range(2):
         with pytest.raises(KafkaUnavailable):
-            await taking.take(inbound(WEBHOOK))
+            await taking.take(inbound(webhook))
     log.open.set()
-    assert await taking.take(inbound(WEBHOOK)) == await taking.take(inbound(WEBHOOK))
+    assert await taking.take(inbound(webhook)) == await taking.take(inbound(webhook))
     assert (log.asked, len(log.written)) == (1, 1)
 
 
-async def test_repetitions_at_the_same_moment_share_one_writing_and_its_outcome(addressees: Addressees) -> None:
+async def test_repetitions_at_the_same_moment_share_one_writing_and_its_outcome(
+    addressees: Addressees, webhook: Webhook
+) -> None:
     log = Log()
     log.open.set()
     taking = ingest(addressees, log, answer_seconds=20)
     # From here on the connection is remembered, so that all of them come as far as the writing before it ends.
-    await taking.take(inbound(replace(WEBHOOK, id="before")))
+    await taking.take(inbound(replace(webhook, id="before")))
 
     log.error = KafkaUnavailable("no")
-    told = await asyncio.gather(*(taking.take(inbound(WEBHOOK)) for _ in range(5)), return_exceptions=True)
+    told = await asyncio.gather(*(taking.take(inbound(webhook)) for _ in range(5)), return_exceptions=True)
     assert {type(each) for each in told} == {KafkaUnavailable}
     assert log.asked == 2
 
     log.error = None
-    assert len(set(await asyncio.gather(*(taking.take(inbound(WEBHOOK)) for _ in range(5))))) == 1
+    assert len(set(await asyncio.gather(*(taking.take(inbound(webhook)) for _ in range(5))))) == 1
     assert (log.asked, len(log.written)) == (3, 2)
 
 
-async def test_what_was_answered_late_still_counts_among_what_waits(addressees: Addressees) -> None:
+async def test_what_was_answered_late_still_counts_among_what_waits(addressees: Addressees, webhook: Webhook) -> None:
     """Else an outage would fill the memory with webhooks whose senders were told to come again."""
     log = Log()
     taking = ingest(addressees, log, messages=2)
     for number in range(2):
         with pytest.raises(KafkaUnavailable):
-            await taking.take(inbound(replace(WEBHOOK, id=str(number))))
+            await taking.take(inbound(replace(webhook, id=str(number))))
     with pytest.raises(Overloaded):
-        await taking.take(inbound(replace(WEBHOOK, id="3")))
+        await taking.take(inbound(replace(webhook, id="3")))
     assert log.asked == 2
     log.open.set()
-    await taking.take(inbound(replace(WEBHOOK, id="0")))
-    await taking.take(inbound(replace(WEBHOOK, id="3")))
+    await taking.take(inbound(replace(webhook, id="0")))
+    await taking.take(inbound(replace(webhook, id="3")))
 
 
-async def test_a_message_that_is_too_large_is_told_so_each_time(addressees: Addressees) -> None:
+async def test_a_message_that_is_too_large_is_told_so_each_time(addressees: Addressees, webhook: Webhook) -> None:
     log = Log(error=MessageTooLarge("no"))
     log.open.set()
     taking = ingest(addressees, log)
     for _ in range(2):
         with pytest.raises(MessageTooLarge):
-            await taking.take(inbound(WEBHOOK))
+            await taking.take(inbound(webhook))
 
 
-async def test_a_database_that_does_not_answer_is_not_waited_for() -> None:
+async def test_a_database_that_does_not_answer_is_not_waited_for(webhook: Webhook) -> None:
     class Silent:
         async def find_addressed(self, connection_id: str) -> None:
             await asyncio.Event().wait()
@@ -159,11 +164,11 @@ async def test_a_database_that_does_not_answer_is_not_waited_for() -> None:
     secrets = ConnectionSecrets(Sealer.from_keys(SEAL_KEYS))
     silent = Addressees(Silent(), secrets, public_url="")
     with pytest.raises(StoreSilent):
-        await asyncio.wait_for(ingest(silent, Log()).take(inbound(WEBHOOK)), 20)
+        await asyncio.wait_for(ingest(silent, Log()).take(inbound(webhook)), 20)
 
 
 async def test_a_wrong_address_is_compared_as_often_as_a_right_one(
-    addressees: Addressees, monkeypatch: pytest.MonkeyPatch
+    addressees: Addressees, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that the time of an answer does not tell whether a connection exists."""
     compared: list[str] = []
@@ -176,7 +181,7 @@ async def test_a_wrong_address_is_compared_as_often_as_a_right_one(
     counts = []
     for connection, secret in ((CONNECTION, "wrong"), (CONNECTION.replace("1", "2"), "address"), ("nonsense", "x")):
         with pytest.raises(Missing):
-            await addressees.find(inbound(WEBHOOK, connection_id=connection, secret=secret), 10.0**9)
+            await addressees.find(inbound(webhook, connection_id=connection, secret=secret), 10.0**9)
         counts.append(len(compared))
         compared.clear()
     assert counts == [5, 5, 5]

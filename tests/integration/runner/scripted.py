@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from pydantic import BaseModel, ConfigDict
 
 from edurelay.model import Course, Entity, EntityType, Student
@@ -30,6 +31,7 @@ from edurelay_connector_runner.sdk import (
     SourceRecord,
     Stream,
     Transient,
+    Webhook,
 )
 
 COURSES = Stream(name="courses", entity_type=EntityType.COURSE, primary_key=("id",))
@@ -62,8 +64,10 @@ class Provider:
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     pushed: dict[str, list[OutboundRecord]] = field(default_factory=lambda: defaultdict(list))
     push_errors: list[str] = field(default_factory=list)
+    webhooks: list[Webhook] = field(default_factory=list)
     report: CheckReport | Exception = field(default_factory=lambda: CheckReport(ok=True, message="it works"))
     cured: bool = False
+    fetches: bool = True
 
     def plant(self, stream: str, index: int, error: Exception, times: int = 1) -> None:
         """Let the page at a place fail so many times."""
@@ -167,16 +171,21 @@ class Scripted(Connector):
         self.provider.pushed[stream] = [record async for record in records]
         return PushReport(len(self.provider.pushed[stream]), self.provider.push_errors)
 
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Change]:
-        stream, separator, keys = body.decode().partition(":")
+    def parse_webhook(self, webhook: Webhook) -> Sequence[Change]:
+        self.provider.webhooks.append(webhook)
+        stream, separator, told = webhook.body.decode().partition(":")
         if not separator:
             raise BadRecord("the body names no stream")
-        return [Change(stream, keys.split(","))]
+        if told.startswith("["):
+            return [Change(stream, records=[SourceRecord(row) for row in orjson.loads(told)])]
+        return [Change(stream, told.split(","))]
 
 
 def connector_for(provider: Provider) -> type[Connector]:
     """Return the connector class for one provider."""
-    return type("ScriptedFor", (Scripted,), {"provider": provider})
+    able = Scripted.manifest.capabilities - (frozenset() if provider.fetches else {Capability.FETCH})
+    manifest = Scripted.manifest.model_copy(update={"capabilities": able})
+    return type("ScriptedFor", (Scripted,), {"provider": provider, "manifest": manifest})
 
 
 def unavailable() -> Transient:

@@ -142,9 +142,17 @@ class Stage:
         """Send a command, and return its run once it has ended."""
         return await self.told.ended(await self.command(connection, kind, **fields))
 
-    async def webhook(self, connection: Connection, body: bytes, *, webhook_id: str | None = None) -> None:
+    async def webhook(
+        self, connection: Connection, body: bytes, *, webhook_id: str | None = None, verified: bool = False
+    ) -> None:
         """Send an inbound webhook, as the gateway would."""
         webhook = InboundWebhook(
-            webhook_id or new_id("in"), connection.tenant, connection.id, now(), {"x-colour": "green"}, body
+            webhook_id or new_id("in"),
+            connection.tenant,
+            connection.id,
+            now(),
+            {"x-colour": "green"},
+            body,
+            verified=verified,
         )
         await self.producer.send(Message(INGEST.name, connection.id.encode(), body, webhook.to_headers()))

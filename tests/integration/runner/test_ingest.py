@@ -105,3 +105,43 @@ async def test_a_dead_letter_holds_no_credential(stage: Stage, dead_letters: asy
         letter = await dead_letters.get()
     assert letter.value == b"students:s-1"
     assert all(SECRET.encode() not in text for _, text in letter.headers)
+
+
+async def test_records_of_a_sender_that_was_verified_are_taken_as_they_are(
+    stage: Stage, mapping: MappingStandIn
+) -> None:
+    provider = school()
+    await stage.start(provider)
+    connection = await stage.connect()
+    await stage.webhook(connection, b'students:[{"id": "s-3", "name": "as told"}]', verified=True)
+    await mapping.until(lambda: mapping.external_ids(connection.id, "student") == {"s-3"})
+    assert mapping.entities[stage.tenant, connection.id, "student", "s-3"].attributes["name"] == "as told"
+    assert [webhook.verified for webhook in provider.webhooks] == [True]
+
+
+async def test_records_of_a_sender_that_proved_nothing_only_say_what_to_look_for(
+    stage: Stage, mapping: MappingStandIn
+) -> None:
+    provider = school()
+    await stage.start(provider)
+    connection = await stage.connect()
+    told = b'students:[{"id": "s-3", "name": "forged"}, {"id": "s-999", "name": "invented"}, {"bad": true}]'
+    await stage.webhook(connection, told)
+    await mapping.until(lambda: bool(mapping.external_ids(connection.id, "student")))
+    assert mapping.external_ids(connection.id, "student") == {"s-3"}
+    assert mapping.entities[stage.tenant, connection.id, "student", "s-3"].attributes["name"] == "s 3"
+    assert [webhook.verified for webhook in provider.webhooks] == [False]
+
+
+async def test_records_of_a_sender_that_proved_nothing_are_put_aside_where_nobody_can_be_asked(
+    stage: Stage, mapping: MappingStandIn, dead_letters: asyncio.Queue[Received]
+) -> None:
+    provider = school()
+    provider.fetches = False
+    await stage.start(provider)
+    connection = await stage.connect()
+    await stage.webhook(connection, b'students:[{"id": "s-3", "name": "forged"}]')
+    async with asyncio.timeout(10):
+        letter = await dead_letters.get()
+    assert "was not verified" in (letter.header("dlq-error") or "")
+    assert mapping.external_ids(connection.id, "student") == set()

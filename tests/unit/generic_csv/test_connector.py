@@ -14,7 +14,7 @@ from edurelay.model import EntityType, Student, model_of
 from edurelay_connector_runner.connectors.generic_csv import connector, presets
 from edurelay_connector_runner.connectors.generic_csv.shape import Shape
 from edurelay_connector_runner.files import FileRoots
-from edurelay_connector_runner.sdk import BadRecord, Capability, ConfigurationError, Connector
+from edurelay_connector_runner.sdk import BadRecord, Capability, ConfigurationError, Connector, Webhook
 from edurelay_connector_runner.sdk.registry import Registry
 from unit.generic_csv.connections import NoHttp, open_connector
 from unit.generic_csv.layouts import STUDENTS
@@ -27,9 +27,14 @@ def sds() -> Connector:
     return open_connector(Path("/data"), preset="microsoft-sds-v1")
 
 
-def webhook(body: Any) -> bytes:
+def body_of(told: Any) -> bytes:
     """Return a webhook's body."""
-    return json.dumps(body).encode()
+    return json.dumps(told).encode()
+
+
+def webhook(told: Any) -> Webhook:
+    """Return a webhook that was verified."""
+    return Webhook({}, body_of(told), verified=True)
 
 
 def test_the_manifest_names_the_documented_config_and_credentials() -> None:
@@ -89,7 +94,7 @@ def test_a_stream_that_is_switched_off_is_no_stream() -> None:
 
 def test_a_webhook_brings_rows_as_they_would_stand_in_the_file() -> None:
     row = {"SIS ID": "13001", "School SIS ID": "10001", "Username": "OKlein", "First Name": "Ora", "Password": "P@ss"}
-    (change,) = sds().parse_webhook({}, webhook({"stream": "students", "records": [row]}))
+    (change,) = sds().parse_webhook(webhook({"stream": "students", "records": [row]}))
     assert change.stream == "students"
     (record,) = change.records
     assert record.where == "records[0]"
@@ -102,7 +107,7 @@ def test_a_webhook_brings_rows_as_they_would_stand_in_the_file() -> None:
 def test_a_webhooks_rows_that_are_no_records_of_the_stream_are_left_out_and_bad_ones_kept_to_be_rejected() -> None:
     none = {"Course SIS ID": "", "School SIS ID": "10001"}
     bad = {"School SIS ID": "10001"}
-    (change,) = sds().parse_webhook({}, webhook({"stream": "courses", "records": [none, bad]}))
+    (change,) = sds().parse_webhook(webhook({"stream": "courses", "records": [none, bad]}))
     assert [record.raw for record in change.records] == [bad]
 
 
@@ -112,17 +117,17 @@ def test_a_webhooks_rows_that_are_no_records_of_the_stream_are_left_out_and_bad_
         (b"{", None),
         (b"\xff", None),
         (b"[" * 100_000, None),
-        (webhook([]), None),
-        (webhook({"stream": "students"}), "records"),
-        (webhook({"stream": "pupils", "records": []}), "stream"),
-        (webhook({"stream": "students", "records": [{"SIS ID": 7}]}), "records.0.SIS ID"),
-        (webhook({"stream": "students", "records": ["x"]}), "records.0"),
-        (webhook({"stream": "students", "records": [], "more": 1}), "more"),
+        (body_of([]), None),
+        (body_of({"stream": "students"}), "records"),
+        (body_of({"stream": "pupils", "records": []}), "stream"),
+        (body_of({"stream": "students", "records": [{"SIS ID": 7}]}), "records.0.SIS ID"),
+        (body_of({"stream": "students", "records": ["x"]}), "records.0"),
+        (body_of({"stream": "students", "records": [], "more": 1}), "more"),
     ],
 )
 def test_a_webhook_that_makes_no_sense_is_refused_with_its_field(body: bytes, field: str | None) -> None:
     with pytest.raises(BadRecord) as caught:
-        sds().parse_webhook({}, body)
+        sds().parse_webhook(Webhook({}, body, verified=True))
     assert caught.value.field == field
 
 

@@ -76,6 +76,7 @@ class Figures:
     latency_ms: dict[str, float] | None = None
     fan_out: dict[str, float] | None = None
     isolation_p99_ms: dict[str, float] | None = None
+    recovery: dict[str, float] | None = None
     memory_mb: dict[str, dict[str, float]] | None = None
 
     def document(self) -> dict[str, Any]:
@@ -86,6 +87,7 @@ class Figures:
             "latency_ms": self.latency_ms,
             "fan_out": self.fan_out,
             "isolation_p99_ms": self.isolation_p99_ms,
+            "recovery": self.recovery,
             "memory_mb": self.memory_mb,
         }
 
@@ -104,6 +106,9 @@ class Figures:
         if self.isolation_p99_ms is not None:
             shown = "   ".join(f"{name.replace('_', ' ')} {value:.1f}" for name, value in self.isolation_p99_ms.items())
             console.print(f"\np99 of a healthy endpoint, ms: {shown}")
+        if self.recovery is not None:
+            shown = "   ".join(f"{name} {value:g}" for name, value in self.recovery.items())
+            console.print(f"\nafter kill -9 of all services: {shown}")
         if self.memory_mb is not None:
             self._show_memory(console, self.memory_mb)
 

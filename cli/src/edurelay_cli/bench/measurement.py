@@ -13,12 +13,12 @@ from rich.console import Console
 from edurelay_cli.bench.figures import Figures
 from edurelay_cli.bench.ground import ground
 from edurelay_cli.bench.sizes import Sizes
-from edurelay_cli.bench.stages import delivery, fan_out, gateway, isolation, latency, mapping, memory, system
+from edurelay_cli.bench.stages import delivery, fan_out, gateway, isolation, latency, mapping, memory, recovery, system
 from edurelay_cli.stack import StackFolder
 
 _RATES = {"gateway": gateway.measure, "mapping": mapping.measure, "delivery": delivery.measure}
 
-STAGES = (*_RATES, "system", "latency", "fan-out", "isolation", "memory")
+STAGES = (*_RATES, "system", "latency", "fan-out", "isolation", "recovery", "memory")
 
 
 async def measure(folder: StackFolder, sizes: Sizes, stages: Collection[str], console: Console) -> Figures:
@@ -56,6 +56,9 @@ async def _measure_speed(
         if "isolation" in stages:
             console.print("[dim]… isolation[/]")
             figures.isolation_p99_ms = await isolation.measure(place)
+        if "recovery" in stages:
+            console.print("[dim]… recovery[/]")
+            figures.recovery = await recovery.measure(place)
 
 
 async def _measure_memory(folder: StackFolder, sizes: Sizes, console: Console, figures: Figures) -> None:

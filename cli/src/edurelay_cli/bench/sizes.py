@@ -8,7 +8,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """Counts a round, rounds, and seconds. `fan_out` is events and endpoints, `widest` the endpoints of one event,
-    `neighbours` are hanging and dead endpoints, and `memory` the two sizes of a sync whose memory is compared."""
+    `neighbours` are hanging and dead endpoints, `recovered` the events in the middle of which everything is killed, and
+    `memory` the two sizes of a sync whose memory is compared."""
 
     rounds: int
     published: int
@@ -20,6 +21,7 @@ class Sizes:
     fan_out: tuple[int, int]
     widest: int
     neighbours: tuple[int, int]
+    recovered: int
     memory: tuple[int, int]
 
 
@@ -34,6 +36,7 @@ FULL = Sizes(
     fan_out=(500, 20),
     widest=1_000,
     neighbours=(100, 1_000),
+    recovered=5_000,
     memory=(10_000, 100_000),
 )
 
@@ -48,6 +51,7 @@ QUICK = Sizes(
     fan_out=(20, 5),
     widest=20,
     neighbours=(5, 20),
+    recovered=400,
     memory=(500, 1_000),
 )
 

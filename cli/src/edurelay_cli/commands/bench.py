@@ -13,7 +13,7 @@ from edurelay_cli.embedded.kafka import DownloadFailed
 from edurelay_cli.embedded.process import ProcessFailed
 from edurelay_cli.stack import AlreadyRunning, StackFolder
 
-_STAGES = ("gateway", "mapping", "delivery", "system", "latency", "fan-out", "isolation", "memory")
+_STAGES = ("gateway", "mapping", "delivery", "system", "latency", "fan-out", "isolation", "recovery", "memory")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

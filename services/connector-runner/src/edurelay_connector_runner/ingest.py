@@ -1,4 +1,5 @@
-"""Inbound webhooks become records: what a provider says has changed is fetched, converted and sent.
+"""Inbound webhooks become records: what a provider says has changed is fetched, converted and sent. Records that came
+with it are taken only from a sender that was verified.
 
 There is no run behind them, so nothing waits for their outcome. Their batches carry the epoch under which the
 connection was last held, read after the records were: a runner that takes the connection later reads later, too, and
@@ -20,12 +21,13 @@ from edurelay.messages.connections import Connection
 from edurelay.messages.ingest import InboundWebhook
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.tracing import current_traceparent
+from edurelay_connector_runner.hints import as_hints
 from edurelay_connector_runner.opening import Opened, Opening
 from edurelay_connector_runner.records.batches import Origin, messages
 from edurelay_connector_runner.records.conversion import ConvertedPage, convert_records
 from edurelay_connector_runner.records.sinks import Sends
 from edurelay_connector_runner.runs.decision import SetAside
-from edurelay_connector_runner.sdk import BadRecord, Change, ConfigurationError, Stream
+from edurelay_connector_runner.sdk import BadRecord, Change, ConfigurationError, Stream, Webhook
 
 log = get_logger(__name__)
 
@@ -79,7 +81,8 @@ class Ingest:
         told = []
         try:
             declared = opened.streams()
-            for change in _merged(connector.parse_webhook(webhook.headers, webhook.body)):
+            changes = connector.parse_webhook(Webhook(webhook.headers, webhook.body, webhook.verified))
+            for change in _merged(changes if webhook.verified else as_hints(connector, changes)):
                 if change.stream not in declared:
                     raise BadRecord(f"the connection has no stream {change.stream}")
                 fetched = await connector.fetch(change.stream, change.keys) if change.keys else ()

@@ -8,11 +8,11 @@ end, each match is looked up, and what is missing is counted. It must be nothing
 from __future__ import annotations
 
 import asyncio
-import time
 
 from edurelay.mongo import StoreUnavailable
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import LEDGER_DIFFERENCE
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey, event_origin
 from edurelay_webhook_dispatcher.store import Store
@@ -42,14 +42,14 @@ class Audit:
         while True:
             await asyncio.sleep(PAUSE)
             try:
-                await self.check(time.time() - SETTLED)
+                await self.check(clock.now() - SETTLED)
             except StoreUnavailable as error:
                 _log.warning("the books could not be checked", reason=str(error))
 
     async def check(self, before: float) -> None:
         """Look up the matches of the next blocks, as far as they are older than a Unix time, and not so old that their
         deliveries may have been deleted."""
-        oldest = time.time() - self._keep_seconds
+        oldest = clock.now() - self._keep_seconds
         blocks = await self._store.events.blocks(self._place, BLOCKS)
         for place, entries in blocks:
             due = [each for each in entries if oldest * 1000 < each.moment < before * 1000]

@@ -13,7 +13,6 @@ of a million entries reads a few hundred, and so does one of a hundred thousand.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -22,6 +21,7 @@ from zlib import crc32
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import ASCENDING, DESCENDING, Collection, DeleteOne, Document, UpdateOne
 from edurelay.mongo.writes import insert_new
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 
 #: How soon an entry is looked at again whose document is not there yet, in seconds; twice as late each time.
@@ -163,7 +163,7 @@ class Backlog:
         """Make a claimed entry agree with the document of its delivery, which is not pending or not there."""
         if document is None:
             wait = min(ABSENT_SECONDS * 2.0 ** min(entry["claims"], 32), ABSENT_SECONDS_AT_MOST)
-            await self.put_off({entry["_id"]: time.time() + wait})
+            await self.put_off({entry["_id"]: clock.now() + wait})
         elif document["status"] == DeliveryStatus.DELIVERED:
             await self.end([entry["_id"]], [])
         else:

@@ -16,6 +16,7 @@ from edurelay.runtime.metrics import (
     OPEN_BREAKERS,
     WINDOW_FULL,
 )
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.health import Health
@@ -41,8 +42,8 @@ OUTCOMES = {
 
 
 class Courier:
-    """All lanes. `gone` is told of an endpoint that wants nothing any more; `lease` is how long an attempt may take,
-    in seconds, before somebody else may make it; `places` bounds the attempts under way at a time."""
+    """All lanes. `gone` is told of an endpoint that wants nothing any more; `lease` is for how
+    long, in seconds, what is in hand is left to us; `places` bounds the attempts under way at a time."""
 
     def __init__(
         self,
@@ -98,14 +99,14 @@ class Courier:
         """Take an endpoint's waiting work to the store, since it is disabled or deleted."""
         lane = self._lanes.get(endpoint_id)
         if lane is not None:
-            self._write_down(lane.take_waiting(), time.time())
+            self._write_down(lane.take_waiting(), clock.now())
             if lane.idle:
                 del self._lanes[endpoint_id]
 
     def carry(self, endpoint: Endpoint, work: Work) -> None:
         """Attempt a delivery now if the lane is not behind and its breaker lets it; else it takes its turn through the
         store."""
-        lane, now = self.lane(endpoint), time.time()
+        lane, now = self.lane(endpoint), clock.now()
         pause = self._schedule_of(endpoint)[0] if not work.attempts and not work.recorded else 0.0
         rest = lane.rests_until(now)
         if pause > 0:
@@ -120,8 +121,13 @@ class Courier:
 
     def share_failure(self, endpoint: Endpoint, work: Work) -> None:
         """Count an attempt for a delivery that waited for a probe which failed."""
-        attempt = Attempt(time.time(), 0.0, error="not sent: the endpoint rests, and failed when it was tried again")
+        attempt = Attempt(clock.now(), 0.0, error="not sent: the endpoint rests, and failed when it was tried again")
         self._recorder.put(work, self._judge(endpoint, work, attempt), attempt)
+
+    def in_hand(self, endpoint_id: str) -> set[str]:
+        """Return the primary keys of an endpoint's deliveries that are under way."""
+        lane = self._lanes.get(endpoint_id)
+        return {work.key.stored for work in lane.under_way} if lane is not None else set()
 
     async def run(self) -> None:
         """Sweep the lanes, until cancelled."""
@@ -130,10 +136,11 @@ class Courier:
             self.sweep()
 
     def sweep(self) -> None:
-        """Write down what has been under way or waiting for too long."""
-        now, wall = time.monotonic(), time.time()
+        """Write down what has been under way or waiting for too long, and renew the leases of what still is."""
+        now, wall = time.monotonic(), clock.now()
         for endpoint_id, lane in list(self._lanes.items()):
             for work in lane.overdue(now):
+                work.leased = now
                 self._recorder.put(work, State(DeliveryStatus.PENDING, due=wall + self.lease))
             rest = lane.rests_until(wall)
             if rest is not None:
@@ -149,7 +156,7 @@ class Courier:
     async def finish(self, seconds: float) -> None:
         """Let the attempts that are under way end, for at most `seconds`; what waits goes to the store."""
         for lane in self._lanes.values():
-            self._write_down(lane.take_waiting(), time.time())
+            self._write_down(lane.take_waiting(), clock.now())
         tasks = [task for lane in self._lanes.values() for task in lane.under_way.values()]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=seconds)
@@ -180,7 +187,7 @@ class Courier:
         except Exception:
             # A fault of ours, which must not keep the delivery from its schedule and its end.
             _log.exception("an attempt could not be made", delivery=work.key.text)
-            attempt = Attempt(time.time(), 0.0, error="the attempt could not be made")
+            attempt = Attempt(clock.now(), 0.0, error="the attempt could not be made")
         DELIVERY_SECONDS.of("request").observe(attempt.seconds)
         state = self._judge(endpoint, work, attempt)
         DELIVERY_ATTEMPTS.of(OUTCOMES[state.status]).inc()
@@ -192,7 +199,7 @@ class Courier:
         return attempt
 
     def _judge(self, endpoint: Endpoint, work: Work, attempt: Attempt) -> State:
-        now = time.time()
+        now = clock.now()
         decision = decide(
             attempt, number=work.made + 1, schedule=self._schedule_of(endpoint), chance=random.random(), now=now
         )

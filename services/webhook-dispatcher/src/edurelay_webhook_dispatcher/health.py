@@ -19,6 +19,7 @@ from edurelay.events.topics import EVENTS
 from edurelay.kafka.producer import Producer
 from edurelay.mongo import Collection
 from edurelay.runtime.logging import get_logger
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.patience import until_done
@@ -74,14 +75,14 @@ class Health:
                 self._failing.pop(endpoint.id, None)
                 self._do(lambda: self._recover(endpoint))
         elif known is None:
-            self._failing[endpoint.id] = Failing(time.time())
+            self._failing[endpoint.id] = Failing(clock.now())
             self._do(lambda: self._begin(endpoint.id))
-        elif time.time() - known.since >= self._next(known):
+        elif clock.now() - known.since >= self._next(known):
             self._do(lambda: self._go_on(endpoint))
 
     def exhausted(self, endpoint: Endpoint, work: Work, attempt: Attempt) -> None:
         """Take note of a delivery that ends with this attempt. Of what tells of endpoints nothing is told itself."""
-        now = time.time()
+        now = clock.now()
         if work.event_type in NAMES or now - self._exhausted_told.get(endpoint.id, 0.0) < TELL_EXHAUSTED:
             return
         self._exhausted_told[endpoint.id] = now
@@ -135,7 +136,7 @@ class Health:
             self._failing.pop(endpoint.id, None)
             return
         known = self._failing[endpoint.id] = Failing(document["since"], document["told"])
-        if time.time() - known.since < self._next(known) or endpoint.subscription.probed:
+        if clock.now() - known.since < self._next(known) or endpoint.subscription.probed:
             return
         if known.told == len(WARNINGS):
             days = self._disable_after / 86_400
@@ -184,7 +185,7 @@ class Health:
     async def _refresh(self) -> None:
         """Take over what others have seen: failures that this process would have to end by a success of its own."""
         self._failing = {each["_id"]: Failing(each["since"], each["told"]) async for each in self._documents.find({})}
-        oldest = time.time() - TELL_EXHAUSTED
+        oldest = clock.now() - TELL_EXHAUSTED
         self._exhausted_told = {name: told for name, told in self._exhausted_told.items() if told > oldest}
 
 

@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from aiolimiter import AsyncLimiter
 
 from edurelay.runtime.metrics import ATTEMPTS_REFUSED
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.breaker import Breaker
 from edurelay_webhook_dispatcher.endpoint import Endpoint
@@ -31,10 +32,14 @@ PATIENCE = 1.0
 HORIZON = 2.0
 #: How much the newest answer counts in the mean.
 WEIGHT = 0.1
-#: How many claimed deliveries a lane takes at most beyond its window, and how long they may wait in it, in seconds:
-#: their lease covers an attempt that begins by then.
+#: For how long a delivery is left to the dispatcher that has it in hand, in seconds: so late does it come again if that
+#: one dies. What is under way for longer is leased anew after `RENEWED`, which leaves time for a slow write.
+LEASE = 13.0
+RENEWED = 8.0
+#: How many claimed deliveries a lane takes at most beyond its window, and how long, in seconds, they may wait in it,
+#: where nobody renews their leases.
 AHEAD = 100
-CLAIM_SECONDS = 10.0
+CLAIM_SECONDS = 6.0
 
 
 class Lane:
@@ -81,7 +86,7 @@ class Lane:
     def room(self) -> int:
         """How many claimed deliveries the lane can take."""
         if self.breaker.open:
-            return int(self.rests_until(time.time()) is None)
+            return int(self.rests_until(clock.now()) is None)
         if self._waits_for_a_place:
             return 0
         ahead = min(AHEAD, self._soon(time.monotonic()))
@@ -127,8 +132,8 @@ class Lane:
             self._hungry()
 
     def overdue(self, now: float) -> list[Work]:
-        """Return what is under way for so long that the store should know of it."""
-        return [work for work in self.under_way if not work.recorded and now - (work.begun or work.since) > PATIENCE]
+        """Return what is under way for so long that the store should know of it, or that its lease is nearly over."""
+        return [work for work in self.under_way if _overdue(work, now)]
 
     def spill(self, now: float) -> list[Work]:
         """Take out what waits beyond what can be done soon, in the order in which it came."""
@@ -154,7 +159,7 @@ class Lane:
     def _lets_through(self) -> bool:
         """False while the breaker is open, but for a probe."""
         return not self.breaker.open or (
-            not self.under_way and self.breaker.rests_until(time.time(), busy=False) is None
+            not self.under_way and self.breaker.rests_until(clock.now(), busy=False) is None
         )
 
     def _soon(self, now: float) -> int:
@@ -179,7 +184,7 @@ class Lane:
         try:
             if self._limiter is not None:
                 await self._limiter.acquire()
-            begun, probe = time.time(), self.breaker.open
+            begun, probe = clock.now(), self.breaker.open
             self._learn(await self._attempt(self.endpoint, work), begun, probe=probe)
         finally:
             del self.under_way[work]
@@ -188,7 +193,7 @@ class Lane:
             self.fill()
 
     def _learn(self, attempt: Attempt, begun: float, *, probe: bool) -> None:
-        now = time.time()
+        now = clock.now()
         self._mean += (attempt.seconds - self._mean) * WEIGHT
         if attempt.succeeded:
             self.window.widen()
@@ -205,3 +210,9 @@ class Lane:
 def _stale(work: Work) -> bool:
     """True for a claim that is nearly over: the store gives the delivery out again."""
     return work.claimed and time.monotonic() - work.since > CLAIM_SECONDS
+
+
+def _overdue(work: Work, now: float) -> bool:
+    if work.leased is not None:
+        return now - work.leased > RENEWED
+    return not work.recorded and now - (work.begun or work.since) > PATIENCE

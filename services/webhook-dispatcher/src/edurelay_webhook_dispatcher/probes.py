@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from edurelay.events.ids import new_event_id
 from edurelay.mongo import Document
 from edurelay.mongo.leases import Leases
 from edurelay.runtime.logging import get_logger
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
@@ -46,7 +46,7 @@ def trial_delivery(endpoint: Endpoint, event_type: str = TEST_EVENT, data: Mappi
         time=now(),
         data=orjson.dumps(data),
     )
-    key = DeliveryKey(endpoint.tenant, endpoint.id, int(time.time() * 1000), f"t{secrets.token_hex(6)}")
+    key = DeliveryKey(endpoint.tenant, endpoint.id, int(clock.now() * 1000), f"t{secrets.token_hex(6)}")
     return pending_delivery(key, event, Payloads(event).of(endpoint.subscription))
 
 
@@ -91,7 +91,7 @@ class Probes:
             await self._store.add_pending([trial_delivery(endpoint)])
             head = await self._store.backlog.head(endpoint.id, 1)
         entry = next(iter(head.entries), None)
-        if entry is None or not await self._store.backlog.claim(entry, time.time() + self._courier.lease):
+        if entry is None or not await self._store.backlog.claim(entry, clock.now() + self._courier.lease):
             return
         document = await self._store.deliveries.find_one({"_id": entry["_id"]})
         if document is not None and document["status"] == entry["status"]:

@@ -10,7 +10,6 @@ deliveries that fail, and does not wait for that.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from edurelay.mongo.writes import insert_new
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERY_SECONDS
 from edurelay.runtime.together import together
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.body import format_fields
 from edurelay_webhook_dispatcher.history import kept
@@ -58,7 +58,10 @@ class _Line:
 
     def __init__(self) -> None:
         self.entries: list[_Written] = []
+        #: What is being written.
+        self.writing: list[_Written] = []
         self.matched: list[tuple[Entry, Callable[[], None]]] = []
+        self.numbered: list[Callable[[], None]] = []
         self.wake = asyncio.Event()
         self.empty = asyncio.Event()
         self.empty.set()
@@ -89,6 +92,11 @@ class Recorder:
         self._arrived.matched.append((event, settled))
         self._arrived.stir()
 
+    def numbered(self, settled: Callable[[], None]) -> None:
+        """Call `settled` when every number that was given out by now is in its stream."""
+        self._arrived.numbered.append(settled)
+        self._arrived.stir()
+
     def put(self, work: Work, state: State, attempt: Attempt | None = None) -> None:
         """Write where a delivery stands, and the attempt that left it there."""
         if attempt is not None:
@@ -100,6 +108,11 @@ class Recorder:
         line.entries.append(_Written(work, state, attempt, first=not work.recorded))
         work.recorded = True
         line.stir()
+
+    def unwritten(self) -> set[str]:
+        """Return the primary keys of what was put and is not written yet."""
+        lines = (self._arrived, self._others)
+        return {entry.work.key.stored for line in lines for entry in (*line.entries, *line.writing)}
 
     async def room(self) -> None:
         """Return when another attempt may begin. What is under way does not count, or a few receivers that hang
@@ -129,11 +142,15 @@ class Recorder:
             line.wake.clear()
             if len(line.entries) + len(line.matched) < LARGEST:
                 await asyncio.sleep(LINGER)
-            while line.entries or line.matched:
-                entries, line.entries = line.entries[:LARGEST], line.entries[LARGEST:]
+            while line.entries or line.matched or line.numbered:
+                line.writing, line.entries = line.entries[:LARGEST], line.entries[LARGEST:]
                 matched, line.matched = line.matched[:LARGEST], line.matched[LARGEST:]
+                numbered, line.numbered = line.numbered, []
                 with DELIVERY_SECONDS.of("store").time():
-                    await self._persist(entries, matched)
+                    await self._persist(line.writing, matched)
+                line.writing = []
+                for settled in numbered:
+                    settled()
             line.empty.set()
 
     async def _persist(self, entries: list[_Written], matched: list[tuple[Entry, Callable[[], None]]]) -> None:
@@ -172,7 +189,7 @@ class Recorder:
 
     async def _open(self, entries: Mapping[str, _Written]) -> None:
         """Before their documents are written: make those due that are not done yet."""
-        lease_ends = time.time() + self._lease
+        lease_ends = clock.now() + self._lease
         due = {name: entry.state.due or lease_ends for name, entry in entries.items() if not entry.state.delivered}
         await self._store.backlog.add(due)
 
@@ -213,7 +230,7 @@ def _document(entry: _Written) -> Document:
         **({"subject": work.subject} if work.subject is not None else {}),
         "status": entry.state.status.value,
         "attempts": work.attempts,
-        "updated": time.time(),
+        "updated": clock.now(),
         **({"sequence": work.ticket.number} if work.ticket is not None else {}),
         **format_fields(work.body),
         **_open_fields(entry),
@@ -222,7 +239,7 @@ def _document(entry: _Written) -> Document:
 
 def _update(name: str, entry: _Written) -> UpdateOne:
     fields = _open_fields(entry)
-    fields |= {"status": entry.state.status.value, "attempts": entry.work.attempts, "updated": time.time()}
+    fields |= {"status": entry.state.status.value, "attempts": entry.work.attempts, "updated": clock.now()}
     gone = {name: "" for name in ("body", "due_at", "reason", "traceparent", "forgiven", "ids") if name not in fields}
     # A delivery that arrived stays delivered, whatever a late attempt of another dispatcher says.
     return UpdateOne(

@@ -8,7 +8,6 @@ starts again from the beginning and finds what it has already written.
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Sequence
 
 from edurelay.events.envelope import Event, MalformedEvent
@@ -19,6 +18,7 @@ from edurelay.kafka.log import LogReader
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import Document
 from edurelay.mongo.leases import Leases
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.body import format_fields
 from edurelay_webhook_dispatcher.choice import Choice
 from edurelay_webhook_dispatcher.endpoints import Endpoints
@@ -69,6 +69,7 @@ class Replays:
                 "until": until,
                 "event_types": list(event_types),
                 "patterns": list(patterns),
+                "behind": await self._store.streams.end(tenant, endpoint),
             }
         )
         return replay_id
@@ -78,10 +79,20 @@ class Replays:
         await self._jobs.run()
 
     async def _work_off(self, replay: Document, hold: Hold) -> bool:
+        endpoint = self._endpoints.get(replay["endpoint"])
+        if endpoint is None:
+            return True
+        reached: dict[int, int] = {}
+        if not endpoint.sent_to:
+            place = (replay["tenant"], replay["endpoint"], replay["_id"], replay["behind"])
+            reached = await self._store.streams.replayed(*place)
         async for stretch in self._log_reader.read_between(EVENTS_TOPIC, replay["since"], replay["until"]):
-            documents = await self._deliveries(replay, stretch)
-            await self._store.add_pending(documents)
-            if documents:
+            ahead = [each for each in stretch if each.offset > reached.get(each.partition, -1)]
+            documents = await self._deliveries(replay, ahead)
+            if not endpoint.sent_to:
+                await self._store.add_numbers(documents)
+            elif documents:
+                await self._store.add_pending(documents)
                 self._wake_retrier()
             if not await hold():
                 return False
@@ -126,9 +137,9 @@ def pending_delivery(key: DeliveryKey, event: Event, payload: Payload) -> Docume
         **({"subject": event.subject} if event.subject is not None else {}),
         "status": DeliveryStatus.PENDING.value,
         "attempts": [],
-        "updated": time.time(),
+        "updated": clock.now(),
         "body": payload.body,
         **format_fields(payload.body),
-        "due_at": time.time(),
+        "due_at": clock.now(),
     }
     return document if payload.ids is None else {**document, "ids": payload.ids}

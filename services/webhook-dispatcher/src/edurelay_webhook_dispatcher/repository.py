@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import DESCENDING, Document, UpdateOne
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey, event_origin, replay_origin
 from edurelay_webhook_dispatcher.ledgers import FORGOTTEN_BY
@@ -150,9 +150,9 @@ class Repository:
 
     async def _redeliver(self, changes: Mapping[str, UpdateOne]) -> int:
         # Found before its document says so, an entry would be taken for one too many.
-        await self._store.backlog.add(dict.fromkeys(changes, time.time() + UNTIL_WRITTEN))
+        await self._store.backlog.add(dict.fromkeys(changes, clock.now() + UNTIL_WRITTEN))
         result = await self._deliveries.bulk_write(list(changes.values()), ordered=False)
-        await self._store.backlog.add(dict.fromkeys(changes, time.time()))
+        await self._store.backlog.add(dict.fromkeys(changes, clock.now()))
         if result.modified_count < len(changes):
             present = {"_id": {"$in": list(changes)}, FORGOTTEN_BY: None}
             there = {each["_id"] async for each in self._deliveries.find(present, {"_id": 1})}
@@ -163,8 +163,8 @@ class Repository:
 def _redelivery(delivery: Document, payload: Payload | None, only: Document, **marks: str) -> UpdateOne:
     fields: Document = {
         "status": DeliveryStatus.PENDING.value,
-        "due_at": time.time(),
-        "updated": time.time(),
+        "due_at": clock.now(),
+        "updated": clock.now(),
         "forgiven": len(delivery["attempts"]),
         **marks,
     }

@@ -15,6 +15,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -23,6 +24,7 @@ from edurelay.mongo import Document, StoreUnavailable
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERIES, DELIVERY_QUEUE_AGE
 from edurelay.runtime.together import together
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.backlog import Head
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoints import Endpoints
@@ -59,6 +61,8 @@ class Retrier:
         self._recorder = recorder
         self._wake = asyncio.Event()
         self._counted = -inf
+        #: True where every queue is to be looked at, whatever is known of it.
+        self._afresh = True
         #: When each queue is to be looked at next (Unix time), and the number of the look at it that was the last.
         self._next: dict[str, float] = {}
         self._looked: Counter[str] = Counter()
@@ -73,6 +77,11 @@ class Retrier:
         """Look at once, since something became due or a lane became free."""
         self._wake.set()
 
+    def look_again(self) -> None:
+        """Look at every queue soon: another dispatcher may have died, and nobody else knows when its claims end."""
+        self._afresh = True
+        self.wake()
+
     def _look_at(self, endpoint_id: str) -> None:
         self._note(endpoint_id, 0.0)
         self.wake()
@@ -85,7 +94,7 @@ class Retrier:
         while True:
             self._wake.clear()
             try:
-                if time.monotonic() - self._counted > CENSUS:
+                if self._afresh or time.monotonic() - self._counted > CENSUS:
                     await self._take_census()
                     self._counted = time.monotonic()
                 looked = await self.bring()
@@ -102,7 +111,7 @@ class Retrier:
     async def bring(self) -> int:
         """Claim what is due and has room, of the queues whose turn it is; return how many queues were looked at."""
         await self._recorder.room()
-        now = time.time()
+        now = clock.now()
         chosen = self._choose(now)
         await together(*(self._look(endpoint_id, room, now) for endpoint_id, room in chosen))
         return len(chosen)
@@ -139,7 +148,7 @@ class Retrier:
         self._looked[endpoint_id] = self._looked[self._tenant(endpoint_id)] = self._looks
         self._next[endpoint_id] = inf
         try:
-            head = await self._store.backlog.head(endpoint_id, room + 1)
+            head = self._left_to_others(endpoint_id, await self._store.backlog.head(endpoint_id, room + 1), now)
             due = self._due(endpoint_id, head, now)[:room]
             await self._claim(due, now + self._courier.lease)
         except BaseException:
@@ -149,6 +158,14 @@ class Retrier:
             await self._end_queue(endpoint_id, head, now)
         else:
             self._plan(endpoint_id, head, due, now)
+
+    def _left_to_others(self, endpoint_id: str, head: Head, now: float) -> Head:
+        """Leave out what is in our hands, although its lease was over before it was renewed: whoever stalled makes no
+        attempt beside its own."""
+        if not any(each["due_at"] <= now for each in head.entries):
+            return head
+        ours = self._courier.in_hand(endpoint_id) | self._recorder.unwritten()
+        return replace(head, entries=[each for each in head.entries if each["due_at"] > now or each["_id"] not in ours])
 
     def _due(self, endpoint_id: str, head: Head, now: float) -> Sequence[Document]:
         """Return what may be taken of a queue."""
@@ -211,10 +228,11 @@ class Retrier:
 
     async def _take_census(self) -> None:
         """Look, soon, at every queue that is new to us, and count."""
-        now = time.time()
-        if self._counted == -inf:
+        now = clock.now()
+        if self._afresh:
+            self._afresh = False
             # What was written by a version that kept no queues is found too.
-            for endpoint_id in self._endpoints.ids():
+            for endpoint_id in (*self._endpoints.ids(), *self._next):
                 self._note(endpoint_id, now)
         for endpoint_id in await self._store.backlog.queues():
             self._next.setdefault(endpoint_id, now)
@@ -223,14 +241,15 @@ class Retrier:
 
 
 def work_of(document: dict[str, Any]) -> Work:
-    """Return a stored, open delivery as work."""
-    key = DeliveryKey.from_stored(document["_id"])
+    """Return a stored, open delivery that was claimed now as work."""
+    key, claimed_at = DeliveryKey.from_stored(document["_id"]), time.monotonic()
     return Work(
         key=key,
         event_id=document["event_id"],
         event_type=document["type"],
         body=document["body"],
-        since=time.monotonic(),
+        since=claimed_at,
+        leased=claimed_at,
         traceparent=document.get("traceparent"),
         attempts=list(document["attempts"]),
         forgiven=document.get("forgiven", 0),

@@ -10,6 +10,7 @@ from edurelay.egress.certificates import CertificateRefused
 from edurelay.egress.client import EgressAnswer, EgressClient
 from edurelay.egress.errors import EgressError, EgressTimeout
 from edurelay.runtime.tracing import continue_trace
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.attempts import Attempt, is_success
 from edurelay_webhook_dispatcher.credentials import Proof
 from edurelay_webhook_dispatcher.endpoint import Endpoint
@@ -36,7 +37,7 @@ class Sender:
 
     async def attempt(self, endpoint: Endpoint, work: Work) -> Attempt:
         """Send the delivery once: again only where the receiver refused a token that can be had anew."""
-        began, deadline = time.time(), time.monotonic() + self._seconds
+        began, deadline = clock.now(), time.monotonic() + self._seconds
         headers: dict[str, str] = {}
         try:
             headers = endpoint.signed_headers(work.event_id, work.body, began)
@@ -51,13 +52,13 @@ class Sender:
             timed_out = isinstance(error, EgressTimeout)
             return Attempt(
                 began,
-                time.time() - began,
+                clock.now() - began,
                 error=str(error),
                 timed_out=timed_out,
                 sent=shown_of_request(headers),
                 phases=error.phases if isinstance(error, EgressError) else {},
             )
-        success, seconds = is_success(answer.status), time.time() - began
+        success, seconds = is_success(answer.status), clock.now() - began
         kept = proof.hide(answer.body)[: KEPT_OF_SUCCESS if success else KEPT_BYTES]
         attempt = Attempt(
             began,
@@ -80,6 +81,7 @@ class Sender:
     async def _exchange(
         self, endpoint: Endpoint, work: Work, headers: dict[str, str], deadline: float
     ) -> tuple[EgressAnswer, Proof]:
+        assert endpoint.subscription.url is not None, "nothing is sent to an endpoint without an address"
         proof = await endpoint.credentials.proof(self._client, timeout=deadline - time.monotonic())
         answer = await self._client.request(
             "POST",

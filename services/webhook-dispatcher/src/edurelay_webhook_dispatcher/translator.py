@@ -13,6 +13,7 @@ import orjson
 
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.runtime.logging import get_logger
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
@@ -56,7 +57,7 @@ class Translator:
         if work.ids is None:
             return True
         try:
-            work.body = await self._translated(work.key.tenant, work.ids, work)
+            work.body = await in_ids_of(self._external_ids, work.key.tenant, work.ids, work.event_type, work.body)
         except MappingAway as error:
             self._away(error)
             return False
@@ -72,15 +73,7 @@ class Translator:
         if current is not None and self._endpoints.enabled(current):
             self._courier.carry(current, work)
         else:
-            self._recorder.put(work, State(DeliveryStatus.PENDING, due=time.time()))
-
-    async def _translated(self, tenant: str, connection: str, work: Work) -> bytes:
-        try:
-            body = orjson.loads(work.body)
-        except orjson.JSONDecodeError:
-            return work.body  # Its data is no JSON, as nothing of ours publishes it: there are no ids in it.
-        foreign = await self._external_ids.find(tenant, connection, ids_in(body, work.event_type))
-        return with_foreign_ids(body, work.event_type, foreign)
+            self._recorder.put(work, State(DeliveryStatus.PENDING, due=clock.now()))
 
     def _away(self, error: MappingAway) -> None:
         now = time.monotonic()
@@ -93,4 +86,14 @@ class Translator:
 
     def _put_off(self, work: Work) -> None:
         wait = max(0.0, self._away_until - time.monotonic())
-        self._recorder.put(work, State(DeliveryStatus.PENDING, due=time.time() + wait))
+        self._recorder.put(work, State(DeliveryStatus.PENDING, due=clock.now() + wait))
+
+
+async def in_ids_of(external_ids: ExternalIds, tenant: str, connection: str, event_type: str, body: bytes) -> bytes:
+    """Return a body with a connection's ids in the place of ours. Raises `MappingAway`."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body  # Its data is no JSON, as nothing of ours publishes it: there are no ids in it.
+    foreign = await external_ids.find(tenant, connection, ids_in(value, event_type))
+    return with_foreign_ids(value, event_type, foreign)

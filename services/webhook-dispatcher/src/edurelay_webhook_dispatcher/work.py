@@ -19,7 +19,8 @@ class Work:
     redelivered. `ids` is the connection whose ids have yet to be put into the body. `recorded` is True where the
     store knows the delivery, or is about to; `claimed` where it was leased from the store; `ticket` has its number in
     the endpoint's stream. `settled` is called, once, when the store knows how it stands, so that the log may forget
-    it. `since` is the monotonic moment from which it waits, `begun` that at which its attempt began.
+    it. `since` is the monotonic moment from which it waits, `begun` that at which its attempt began, `leased` that at
+    which the store was last told that it is in hand.
     """
 
     key: DeliveryKey
@@ -36,6 +37,7 @@ class Work:
     claimed: bool = False
     ticket: Ticket | None = None
     begun: float | None = None
+    leased: float | None = None
     settled: Callable[[], None] | None = None
 
     @property

@@ -18,6 +18,10 @@ from edurelay.runtime.together import together
 
 _log = get_logger(__name__)
 
+#: After how long without a heartbeat a member counts as dead and others get its partitions: what it had in hand is to
+#: come again within 15 seconds.
+SESSION_SECONDS, HEARTBEAT_SECONDS = 10, 2
+
 #: How long the offsets of a new assignment may take to be found.
 _OFFSETS_SECONDS = 30.0
 
@@ -55,8 +59,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
             auto_offset_reset="earliest",
             # The assignor keeps its memory in its class, where the consumers of a process would mix theirs up.
             partition_assignment_strategy=[type("Sticky", (StickyPartitionAssignor,), {})],
-            session_timeout_ms=30_000,
-            heartbeat_interval_ms=3_000,
+            session_timeout_ms=SESSION_SECONDS * 1000,
+            heartbeat_interval_ms=HEARTBEAT_SECONDS * 1000,
             rebalance_timeout_ms=rebalance_ms,
             request_timeout_ms=rebalance_ms + 5_000,
             # A poll for idle partitions delays the busy ones of the same broker by as much.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self
 
@@ -71,6 +71,12 @@ class Database:
         """Ask the database for a sign of life. Raises one of `StoreUnavailable` after two seconds without."""
         with pymongo.timeout(_PING_SECONDS):
             await self._database.command("ping")
+
+    async def time(self) -> float:
+        """Return the database's Unix time in seconds. Raises one of `StoreUnavailable` after two seconds without."""
+        with pymongo.timeout(_PING_SECONDS):
+            told: datetime = (await self._database.command("hello"))["localTime"]
+        return told.timestamp()
 
     async def __aenter__(self) -> Self:
         return self

@@ -12,6 +12,7 @@ from edurelay_connector_runner.sdk.connector import (
     PushReport,
     Rejection,
     SourceRecord,
+    Webhook,
 )
 from edurelay_connector_runner.sdk.errors import (
     AuthExpired,
@@ -50,4 +51,5 @@ __all__ = [
     "Stream",
     "Throttled",
     "Transient",
+    "Webhook",
 ]

@@ -66,8 +66,22 @@ class CheckReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Webhook:
+    """An inbound webhook: the request's headers, lower-case and without credentials, and its body as it came.
+
+    `verified` says that its sender has proven to be the provider. Where it is False, anybody who knows the connection's
+    address may have sent it: the engine takes it for a hint, and fetches what it names.
+    """
+
+    headers: Mapping[str, str]
+    body: bytes
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
-    """What an inbound webhook tells: these keys of the stream changed (they are fetched), or these records."""
+    """What an inbound webhook tells: these keys of the stream changed (they are fetched), or these records, which are
+    taken as they are if the webhook was verified, and fetched by their external ids if not."""
 
     stream: str
     keys: Sequence[str] = ()
@@ -148,8 +162,9 @@ class Connector(ABC):
         """Send records to the provider. Repeating a push must not do its work twice."""
         raise ConfigurationError(f"{self.manifest.provider} cannot be written to")
 
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Change]:
-        """Read an inbound webhook. Pure; raises `BadRecord` where the body makes no sense."""
+    def parse_webhook(self, webhook: Webhook) -> Sequence[Change]:
+        """Read an inbound webhook. Pure; raises `BadRecord` where the body makes no sense, or where it asks for more
+        than a sender may that was not `verified`."""
         raise ConfigurationError(f"{self.manifest.provider} sends no webhooks")
 
     async def close(self) -> None:

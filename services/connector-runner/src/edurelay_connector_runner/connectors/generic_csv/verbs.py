@@ -36,6 +36,7 @@ from edurelay_connector_runner.sdk import (
     SourceRecord,
     Stream,
     Transient,
+    Webhook,
 )
 
 #: How many records are handed to the thread that writes an export at a time.
@@ -48,7 +49,7 @@ _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
 
-class _Webhook(BaseModel):
+class _Told(BaseModel):
     """An inbound webhook: rows of one stream, as they would stand in its files."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -127,19 +128,19 @@ class GenericCsv(Connector):
         finally:
             await asyncio.to_thread(exporter.close)
 
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Change]:
+    def parse_webhook(self, webhook: Webhook) -> Sequence[Change]:
         """Read `{"stream": "…", "records": [{column: text}]}`. Columns that the stream does not take are dropped."""
         try:
-            webhook = _Webhook.model_validate_json(body)
+            told = _Told.model_validate_json(webhook.body)
         except ValidationError as error:
             field, message = _first_of(error)
             raise BadRecord(message, field=field) from error
-        if webhook.stream not in self._shapes:
-            raise BadRecord(f"there is no stream {webhook.stream!r}", field="stream")
-        shape = self._shapes[webhook.stream]
-        rows = [{column: row[column] for column in row if shape.takes(column)} for row in webhook.records]
+        if told.stream not in self._shapes:
+            raise BadRecord(f"there is no stream {told.stream!r}", field="stream")
+        shape = self._shapes[told.stream]
+        rows = [{column: row[column] for column in row if shape.takes(column)} for row in told.records]
         records = [SourceRecord(row, f"records[{n}]") for n, row in enumerate(rows) if _counts(shape, row)]
-        return [Change(webhook.stream, records=records)]
+        return [Change(told.stream, records=records)]
 
     def _shape(self, stream: str) -> Shape:
         try:

@@ -34,6 +34,7 @@ from edurelay_connector_runner.sdk import (
     Page,
     SourceRecord,
     Stream,
+    Webhook,
 )
 
 
@@ -75,9 +76,9 @@ class MoodleConnector(Connector):
         """Return the records with these external ids that the site has."""
         return await Fetch(self._client, self._config).records(stream, keys)
 
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[Change]:
+    def parse_webhook(self, webhook: Webhook) -> Sequence[Change]:
         """Read `{"stream": …, "keys": […]}`."""
-        return webhooks.parse(body, frozenset(stream.name for stream in self.streams()))
+        return webhooks.parse(webhook.body, frozenset(stream.name for stream in self.streams()))
 
     def _pages(self, stream: str, place: Place) -> AsyncGenerator[Page, None]:
         client, config = self._client, self._config

@@ -165,7 +165,10 @@ class Retrier:
         if not any(each["due_at"] <= now for each in head.entries):
             return head
         ours = self._courier.in_hand(endpoint_id) | self._recorder.unwritten()
-        return replace(head, entries=[each for each in head.entries if each["due_at"] > now or each["_id"] not in ours])
+        entries = [each for each in head.entries if each["due_at"] > now or each["_id"] not in ours]
+        if len(entries) < len(head.entries):
+            self._note(endpoint_id, now + POLL)
+        return replace(head, entries=entries)
 
     def _due(self, endpoint_id: str, head: Head, now: float) -> Sequence[Document]:
         """Return what may be taken of a queue."""

@@ -97,23 +97,25 @@ class Service:
 
 
 @asynccontextmanager
-async def running(kafka: str, mongo: str) -> AsyncIterator[Service]:
-    """Run a dispatcher for as long as the context lasts. Its mapping service and its gateway are one stand-in."""
+async def running(kafka: str, mongo: str, **others: Any) -> AsyncIterator[Service]:
+    """Run a dispatcher for as long as the context lasts, with `others` of its settings. Its mapping service and its
+    gateway are one stand-in."""
     async with standing_in(TOKEN) as neighbours, Producer(kafka, client_id=new_id("feed")) as producer:
-        settings = DispatcherSettings(
-            kafka=kafka,
-            mongo=mongo,
-            mongo_database=new_id("dispatcher"),
-            http_port=free_port(),
-            internal_token=SecretStr(TOKEN),
-            seal_keys=SecretStr(KEYS),
-            gateway_url=neighbours.url,
-            mapping_url=neighbours.url,
-            egress_allow="127.0.0.0/8",
-            require_https=False,
-            retry_schedule="0,0.3,0.6",
-            drain_seconds=10.0,
-        )
+        values: dict[str, Any] = {
+            "kafka": kafka,
+            "mongo": mongo,
+            "mongo_database": new_id("dispatcher"),
+            "http_port": free_port(),
+            "internal_token": SecretStr(TOKEN),
+            "seal_keys": SecretStr(KEYS),
+            "gateway_url": neighbours.url,
+            "mapping_url": neighbours.url,
+            "egress_allow": "127.0.0.0/8",
+            "require_https": False,
+            "retry_schedule": "0,0.3,0.6",
+            "drain_seconds": 10.0,
+        }
+        settings = DispatcherSettings(**values | others)
         lifetime = Lifetime(settings.drain_seconds)
         client = InternalClient("dispatcher", f"http://127.0.0.1:{settings.http_port}", settings.internal_token)
         await lifetime.start(lambda started: build(settings, started))

@@ -1,0 +1,84 @@
+"""Nobody waits for somebody else's receiver: neither for its answers nor for what is due for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from e2e.receivers import receiving
+from edurelay.events.envelope import Event, now
+from edurelay.events.ids import new_event_id, new_id
+from edurelay_webhook_dispatcher.keys import DeliveryKey
+from edurelay_webhook_dispatcher.payload import Payload
+from edurelay_webhook_dispatcher.replays import pending_delivery
+from integration.dispatcher.looking_back import Archive, archive
+from integration.dispatcher.service import running
+
+PLACES = 20
+
+
+async def test_a_tenant_whose_endpoints_all_hang_leaves_places_for_another(
+    kafka_bootstrap: str, mongo_uri: str
+) -> None:
+    north, south = new_id("north"), new_id("south")
+    terms = {"max_attempts": PLACES, "attempt_seconds": 300.0}
+    async with receiving() as hanging, receiving() as healthy:
+        hanging.open.clear()
+        async with running(kafka_bootstrap, mongo_uri, **terms) as service:
+            await asyncio.gather(*(service.subscribe(north, hanging.url) for _ in range(50)))
+            await service.subscribe(south, healthy.url)
+            await service.publish(north, "a.b", {})
+            await hanging.until(PLACES // 2)
+            published = [await service.publish(south, "a.b", {}) for _ in range(30)]
+            await healthy.until(30)
+            assert sorted(healthy.events) == sorted(published)
+            assert len(hanging.requests) == PLACES // 2, "a tenant alone has half of the places"
+            hanging.open.set()
+            await hanging.until(50)
+
+
+async def test_a_hanging_endpoint_leaves_places_for_others_of_its_tenant(kafka_bootstrap: str, mongo_uri: str) -> None:
+    tenant = new_id("tenant")
+    terms = {"max_attempts": PLACES, "attempt_seconds": 300.0}
+    async with receiving() as hanging, receiving() as healthy:
+        hanging.open.clear()
+        async with running(kafka_bootstrap, mongo_uri, **terms) as service:
+            await service.subscribe(tenant, hanging.url, event_types=["slow"], max_in_flight=PLACES)
+            await service.subscribe(tenant, healthy.url, event_types=["quick"])
+            for _ in range(PLACES * 2):
+                await service.publish(tenant, "slow", {})
+            await hanging.until(PLACES // 3)
+            for _ in range(30):
+                await service.publish(tenant, "quick", {})
+            await healthy.until(30)
+            assert len(hanging.requests) < PLACES // 2
+            hanging.open.set()
+            await hanging.until(PLACES * 2)
+
+
+async def test_thousands_of_due_retries_of_one_tenant_do_not_keep_the_one_of_another_waiting(
+    kafka_bootstrap: str, mongo_uri: str
+) -> None:
+    north, south, name = new_id("north"), new_id("south"), new_id("dispatcher")
+    async with receiving() as receiver, archive(mongo_uri, name) as kept:
+        async with running(kafka_bootstrap, mongo_uri, mongo_database=name) as service:
+            many, one = [await service.subscribe(tenant, receiver.url) for tenant in (north, south)]
+        await due(kept, north, many, 5000)
+        (event_id,) = await due(kept, south, one, 1)
+        async with running(kafka_bootstrap, mongo_uri, mongo_database=name) as service:
+            await service.delivered(south, one, 1)
+            assert receiver.events.index(event_id) < 500
+            assert len(receiver.requests) < 5000
+            await service.subscribe(north, receiver.url, endpoint_id=many, enabled=False)
+
+
+async def due(kept: Archive, tenant: str, endpoint: str, count: int) -> list[str]:
+    """Write deliveries that are due, and return the ids of their events."""
+    moment, documents = int(time.time() * 1000), []
+    for number in range(count):
+        event = Event(new_event_id(), "a.b", "/here", tenant, now(), b"{}")
+        key = DeliveryKey(tenant, endpoint, moment + number, f"0.{number}")
+        documents.append(pending_delivery(key, event, Payload(b"{}")))
+    for start in range(0, count, 500):
+        await kept.kept.add_pending(documents[start : start + 500])
+    return [document["event_id"] for document in documents]

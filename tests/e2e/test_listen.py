@@ -37,7 +37,7 @@ async def client(stack: LocalStack, tenant: dict[str, str]) -> Any:
 
 
 async def endpoints(client: Client) -> list[str]:
-    return [each.url async for each in client.endpoints.every()]
+    return [each.url or "" async for each in client.endpoints.every()]
 
 
 async def arrival(child: Child) -> dict[str, Any]:

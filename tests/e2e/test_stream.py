@@ -32,6 +32,7 @@ async def test_every_delivery_has_a_number_and_stands_under_it_in_the_stream(cli
         for each in stream:
             assert came[each.event_id].headers["webhook-sequence"] == str(each.sequence)
             assert each.event == came[each.event_id].event
+            assert each.delivery_id is not None
             assert (await client.deliveries.get(each.delivery_id)).sequence == each.sequence
         assert [each.sequence for each in await client.endpoints.events(other.id)] == [1]
         assert [each.sequence for each in await client.endpoints.events(endpoint.id, after=7, limit=3)] == [8, 9, 10]

@@ -2,17 +2,21 @@
 
 from edurelay_client.access import Access, NotConfigured
 from edurelay_client.client import Client
+from edurelay_client.consumer import Consumer
 from edurelay_client.errors import (
     ApiError,
     Conflict,
     EdurelayError,
+    EventsGone,
     InvalidRequest,
     KeyReused,
     NotFound,
     NotReachable,
     ServerError,
+    StreamGap,
     SyncInProgress,
     TooLarge,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
     UnderWay,
@@ -26,7 +30,9 @@ __all__ = [
     "ApiError",
     "Client",
     "Conflict",
+    "Consumer",
     "EdurelayError",
+    "EventsGone",
     "Example",
     "InvalidRequest",
     "InvalidSignature",
@@ -38,8 +44,10 @@ __all__ = [
     "Profile",
     "RetryPolicy",
     "ServerError",
+    "StreamGap",
     "SyncInProgress",
     "TooLarge",
+    "TooManyRequests",
     "Unauthorized",
     "Unavailable",
     "UnderWay",

@@ -61,6 +61,28 @@ class UnderWay(Conflict):
     """The first call with this idempotency key has not ended yet."""
 
 
+class EventsGone(ApiError):
+    """What comes next in a stream was deleted for its age before it was read."""
+
+    @property
+    def first(self) -> int:
+        """The number of the first event that is still there."""
+        return int(self.problem.get("first", 0))
+
+
+class StreamGap(EdurelayError):
+    """An event of a stream is missing, however often it is asked for."""
+
+    def __init__(self, missing: int, found: int) -> None:
+        super().__init__(f"number {missing} is missing in the stream, which goes on with {found}")
+        self.missing = missing
+        self.found = found
+
+
+class TooManyRequests(ApiError):
+    """More is asked for at a time than a tenant may."""
+
+
 class TooLarge(ApiError):
     """The body is larger than what is taken."""
 
@@ -77,6 +99,7 @@ _BY_CODE: dict[str, type[ApiError]] = {
     "SYNC_IN_PROGRESS": SyncInProgress,
     "idempotency_key_reused": KeyReused,
     "idempotency_key_in_use": UnderWay,
+    "events_gone": EventsGone,
 }
 
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -85,6 +108,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     404: NotFound,
     409: Conflict,
     413: TooLarge,
+    429: TooManyRequests,
     502: Unavailable,
     503: Unavailable,
     504: Unavailable,

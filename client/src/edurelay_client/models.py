@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 T = TypeVar("T")
 
@@ -108,7 +108,7 @@ class Endpoint(Model):
     what may be shown; `example_matched` is the answer to a `condition_example`."""
 
     id: str
-    url: str
+    url: str | None
     event_types: list[str]
     enabled: bool
     disabled_reason: str | None = None
@@ -135,9 +135,10 @@ class Endpoint(Model):
 
 
 class NewEndpoint(Endpoint):
-    """An endpoint just made, with its signing secret, and its public key where it signs with Ed25519."""
+    """An endpoint just made, with its signing secret, empty where nothing is sent, and its public key where it signs
+    with Ed25519."""
 
-    secret: str
+    secret: Annotated[str, BeforeValidator(lambda value: value or "")]
     public_key: str | None = None
 
 
@@ -182,12 +183,23 @@ class Ledger(Model):
 
 
 class StreamedEvent(Model):
-    """One delivery in an endpoint's stream. `event` is what is delivered, None where the log no longer has it."""
+    """One event in an endpoint's stream. `event` is what is delivered, None where the log no longer has it; where
+    nothing is sent there is no delivery."""
 
     sequence: int
-    delivery_id: str
+    delivery_id: str | None = None
     event_id: str
+    event_type: str | None = None
     event: Any = None
+
+
+class StreamPage(Model):
+    """A part of a stream, behind the number `after`; `committed` is up to where the stream was handled."""
+
+    data: list[StreamedEvent]
+    after: int
+    last: int
+    committed: int
 
 
 class Redelivery(Model):

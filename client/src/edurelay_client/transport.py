@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -90,6 +91,26 @@ class Transport:
                     return Answer(204, None)
                 raise
             await asyncio.sleep(pause)
+
+    @asynccontextmanager
+    async def opened(
+        self, path: str, *, query: Mapping[str, str | int | None], headers: Mapping[str, str], silence: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Make one call whose answer goes on, once, and yield its pieces as they come; `silence` is how long, in
+        seconds, nothing may come. Raises `ApiError` and `NotReachable`, the latter also while it is read."""
+        if self._session is None:
+            raise EdurelayError("the client is used as `async with Client(…) as client`")
+        params = {name: str(value) for name, value in query.items() if value is not None}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout, sock_read=silence)
+        try:
+            async with self._session.get(
+                self._base_url + path, params=params, headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
+                if response.status != 200:
+                    raise error_of(response.status, _problem(await response.read()))
+                yield response.content.iter_any()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise NotReachable(f"GET {path}: {str(error) or 'it took too long'}") from error
 
     async def _once(
         self, method: str, path: str, params: Mapping[str, str], headers: Mapping[str, str], data: bytes | None,

@@ -40,7 +40,7 @@ class Service:
     client: InternalClient
     producer: Producer
 
-    async def subscribe(self, tenant: str, url: str, *, endpoint_id: str | None = None, **fields: Any) -> str:
+    async def subscribe(self, tenant: str, url: str | None, *, endpoint_id: str | None = None, **fields: Any) -> str:
         """Tell of an endpoint; return its id once the dispatcher knows it."""
         endpoint = endpoint_id or new_id("ep")
         sealed = Sealer.from_keys(KEYS).seal(new_secret().encode(), sealing_context(tenant, endpoint))
@@ -65,7 +65,8 @@ class Service:
 
     async def _knows(self, tenant: str, endpoint: str) -> bool:
         try:
-            await self.post(tenant, f"endpoints/{endpoint}/redeliver")  # There are no dead letters.
+            path = f"/internal/tenants/{tenant}/endpoints/{endpoint}/events"
+            await self.client.get(path, dict[str, Any], query={"after": 2**53, "limit": 1})
         except Problem:
             return False
         return True

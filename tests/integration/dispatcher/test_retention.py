@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -25,14 +26,21 @@ PENDING, DELIVERED, DEAD = DeliveryStatus.PENDING, DeliveryStatus.DELIVERED, Del
 LONG_AGO = START / 1000
 
 
-def retention(kept: Archive, days: float = 30.0) -> tuple[Retention, Leases]:
+def everything_exists(_endpoint_id: str) -> bool:
+    return True
+
+
+def retention(
+    kept: Archive, days: float = 30.0, exists: Callable[[str], bool] = everything_exists
+) -> tuple[Retention, Leases]:
     leases = Leases(kept.database[store.LEASES])
-    return Retention(kept.kept, leases, deliveries_days=days, events_days=days, pause=3600.0), leases
+    sweeping = Retention(kept.kept, leases, deliveries_days=days, events_days=days, pause=3600.0, exists=exists)
+    return sweeping, leases
 
 
-async def sweep(kept: Archive, days: float = 30.0) -> dict[str, int]:
+async def sweep(kept: Archive, days: float = 30.0, exists: Callable[[str], bool] = everything_exists) -> dict[str, int]:
     """Sweep as one dispatcher would, whoever died before it."""
-    sweeping, leases = retention(kept, days)
+    sweeping, leases = retention(kept, days, exists)
     await kept.database[store.LEASES].delete_many({})
     lease = await leases.acquire("retention", "test", 60.0)
     assert lease is not None
@@ -178,3 +186,60 @@ async def test_two_that_sweep_at_once_count_nothing_twice(mongo_uri: str, databa
         await kept.kept.ledgers.forget(TENANT, "ep", names, time.time())
         assert await kept.kept.deliveries.count_documents({}) == 0
         assert await kept.of().ledger("ep") == whole
+
+
+async def stream(kept: Archive, endpoint: str, count: int) -> None:
+    """Write a stream, in blocks of one event."""
+    streams = kept.kept.streams
+    await streams.open([(TENANT, endpoint)])
+    for number in range(count):
+        streams.number(DeliveryKey(TENANT, endpoint, START + number, f"0.{number}"), f"evt_{number}")
+        await streams.write()
+
+
+async def test_old_parts_of_streams_go_and_their_ends_stay(
+    mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention_module, "BLOCKS", 2)
+    async with archive(mongo_uri, database_name) as kept:
+        for endpoint in ("ep", "other"):
+            await stream(kept, endpoint, 7)
+        blocks = kept.database[store.STREAMS]
+        old = {"stream": f"{TENANT}/ep", "first": {"$lte": 5}}
+        await blocks.update_many(old, {"$set": {"at": LONG_AGO}})
+        assert (await sweep(kept))["blocks_of_streams"] == 5
+        assert [ticket.number for ticket in await kept.kept.streams.read(TENANT, "ep", 5, 10)] == [6, 7]
+        assert len(await kept.kept.streams.read(TENANT, "other", 0, 10)) == 7
+        await blocks.update_many({}, {"$set": {"at": LONG_AGO}})
+        assert (await sweep(kept))["blocks_of_streams"] == 9
+    async with archive(mongo_uri, database_name) as later:
+        assert await later.kept.streams.end(TENANT, "ep") == 7
+        await stream(later, "ep", 1)
+        assert [ticket.number for ticket in await later.kept.streams.read(TENANT, "ep", 7, 10)] == [8]
+
+
+async def test_what_was_written_in_the_last_minutes_stays_whatever_the_setting(
+    mongo_uri: str, database_name: str
+) -> None:
+    async with archive(mongo_uri, database_name) as kept:
+        await stream(kept, "ep", 3)
+        assert (await sweep(kept, days=0.0001))["blocks_of_streams"] == 0
+
+
+async def test_the_stream_of_a_deleted_endpoint_goes_whole_after_a_day(
+    mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention_module, "BLOCKS", 2)
+    async with archive(mongo_uri, database_name) as kept:
+        for endpoint in ("ep", "other"):
+            await stream(kept, endpoint, 5)
+            await kept.kept.positions.commit(f"{TENANT}/{endpoint}", 3)
+        assert (await sweep(kept, exists="other".__eq__))["blocks_of_streams"] == 0
+        # It is seen again meanwhile, as by somebody who had not heard of it: it begins anew.
+        await kept.kept.positions.missing_since(f"{TENANT}/ep", 0.0)
+        assert (await sweep(kept))["blocks_of_streams"] == 0
+        assert (await sweep(kept, exists="other".__eq__))["blocks_of_streams"] == 0
+        await kept.kept.positions.missing_since(f"{TENANT}/ep", 0.0)
+        assert (await sweep(kept, exists="other".__eq__))["blocks_of_streams"] == 5
+        assert await kept.kept.positions.names() == [f"{TENANT}/other"]
+        assert len(await kept.kept.streams.read(TENANT, "other", 0, 10)) == 5

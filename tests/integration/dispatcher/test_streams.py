@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
@@ -12,7 +13,8 @@ from edurelay.events.ids import new_id
 from edurelay.mongo import Database, StoreUnavailable
 from edurelay_webhook_dispatcher import store, streams
 from edurelay_webhook_dispatcher.keys import DeliveryKey, event_origin
-from edurelay_webhook_dispatcher.streams import Streams, Ticket
+from edurelay_webhook_dispatcher.positions import Position, Positions
+from edurelay_webhook_dispatcher.streams import EventsGone, Streams, Ticket
 from integration.cut import Line
 
 TENANT, ENDPOINT = "north", "ep_1"
@@ -27,7 +29,7 @@ async def database(mongo_uri: str) -> AsyncIterator[Database]:
 
 async def opened(database: Database, *endpoints: str) -> Streams:
     """What a dispatcher has of the streams."""
-    those = Streams(database[store.STREAMS])
+    those = Streams(database[store.STREAMS], Positions(database[store.POSITIONS]))
     await those.open([(TENANT, endpoint) for endpoint in endpoints or (ENDPOINT,)])
     return those
 
@@ -163,3 +165,116 @@ async def test_a_reader_hears_of_what_is_written(database: Database) -> None:
     await those.write()
     async with asyncio.timeout(30):
         await waiting
+
+
+async def test_another_who_has_numbered_the_same_deliveries_is_found_when_a_write_is_refused(
+    database: Database,
+) -> None:
+    paused, successor = await opened(database), await opened(database)
+    late, taken_over = number(paused, 0, 1, 2), number(successor, 0, 1)
+    await successor.write()
+    await paused.write()
+    assert [ticket.number for ticket in late] == [1, 2, 3]
+    assert await whole(paused) == numbered([*taken_over, late[2]])
+
+
+async def test_deliveries_are_found_in_the_stream_however_long_ago_they_were_numbered(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "RECENT", 2)
+    monkeypatch.setattr(streams, "LARGEST", 3)
+    first = await opened(database)
+    tickets = number(first, *range(20))
+    await first.write()
+    unwritten = number(first, 20)
+    keys = [each.key for each in (tickets[0], tickets[19], *unwritten)]
+    found = await first.numbered([*keys, DeliveryKey(TENANT, ENDPOINT, 1_700_000_000_000, "0.99")])
+    assert {stored: each.number for stored, each in found.items()} == {
+        key.stored: number for key, number in zip(keys, (1, 20, 21), strict=True)
+    }
+
+
+async def test_how_far_a_replay_is_in_a_stream_is_known_by_partition(database: Database) -> None:
+    those = await opened(database)
+    number(those, 1, 2)
+    for origin in ("r1.0.7", "r1.0.8", "r1.3.2", "r2.0.9"):
+        those.number(DeliveryKey(TENANT, ENDPOINT, 5, origin), "evt")
+    await those.write()
+    assert await those.replayed(TENANT, ENDPOINT, "r1", 0) == {0: 8, 3: 2}
+    assert await those.replayed(TENANT, ENDPOINT, "r3", 0) == {}
+
+
+async def aged(database: Database, until: int) -> None:
+    """Let the blocks that begin up to a number be from long ago."""
+    old = {"at": 1_000_000_000.0, "newest": 1_000_000_000_000}
+    await database[store.STREAMS].update_many({"first": {"$lte": until}}, {"$set": old})
+
+
+async def test_old_blocks_go_from_the_beginning_on_and_no_number_comes_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "LARGEST", 5)
+    those, name, now = await opened(database), f"{TENANT}/{ENDPOINT}", time.time()
+    tickets = number(those, *range(20))
+    await those.write()
+    assert await those.forget(name, now - 60, limit=10) == 0
+    await aged(database, 11)
+    assert await those.forget(name, now - 60, limit=2) == 2
+    assert await those.forget(name, now - 60, limit=2) == 1
+    assert await those.forget(name, now - 60, limit=2) == 0
+    with pytest.raises(EventsGone) as gone:
+        await those.read(TENANT, ENDPOINT, 14, 5)
+    assert gone.value.first == 16
+    with pytest.raises(EventsGone) as long_gone:
+        await those.check_there(TENANT, ENDPOINT, 0)
+    assert long_gone.value.first == 16
+    assert numbered(await those.read(TENANT, ENDPOINT, 15, 5)) == numbered(tickets[15:])
+
+    await aged(database, 20)
+    assert await those.forget(name, now - 60, limit=10) == 1
+    assert await those.read(TENANT, ENDPOINT, 20, 5) == []
+    await those.check_there(TENANT, ENDPOINT, 20)
+    with pytest.raises(EventsGone) as all_gone:
+        await those.check_there(TENANT, ENDPOINT, 19)
+    assert all_gone.value.first == 21
+    (next_one,) = number(await opened(database), 99)
+    assert next_one.number == 21
+
+
+async def test_a_block_that_could_not_be_deleted_yet_is_no_bridge_over_those_that_were(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "LARGEST", 5)
+    those = await opened(database)
+    tickets = number(those, *range(15))
+    await those.write()
+    await database[store.STREAMS].delete_one({"first": 6})
+    assert numbered(await those.read(TENANT, ENDPOINT, 2, 20)) == numbered(tickets[2:5])
+    with pytest.raises(EventsGone) as gone:
+        await those.read(TENANT, ENDPOINT, 5, 20)
+    assert gone.value.first == 11
+
+
+async def test_who_has_not_written_for_long_looks_where_the_stream_ends(database: Database) -> None:
+    moment = [0.0]
+    idle = Streams(database[store.STREAMS], Positions(database[store.POSITIONS]), lambda: moment[0])
+    await idle.open([(TENANT, ENDPOINT)])
+    busy, name = await opened(database), f"{TENANT}/{ENDPOINT}"
+    number(busy, *range(5))
+    await busy.write()
+    await aged(database, 5)
+    assert await busy.forget(name, time.time(), limit=10) == 1
+    moment[0] += streams.STALE
+    await idle.open([(TENANT, ENDPOINT)])
+    assert number(idle, 9)[0].number == 6
+
+
+async def test_a_commit_says_what_it_was_before_and_may_go_back(database: Database) -> None:
+    positions = Positions(database[store.POSITIONS])
+    assert [await positions.commit("t/ep", number) for number in (3, 7, 2)] == [0, 3, 7]
+    await positions.note_end("t/ep", 9)
+    await positions.note_end("t/ep", 4)
+    assert await positions.of("t/ep") == Position(end=9, committed=2)
+    before = await asyncio.gather(*(positions.commit("t/ep", number) for number in range(10, 18)))
+    last = (await positions.of("t/ep")).committed
+    assert sorted([*before, last]) == [2, *range(10, 18)]

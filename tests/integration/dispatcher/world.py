@@ -98,7 +98,7 @@ class Dispatcher:
 
 @asynccontextmanager
 async def dispatcher(
-    uri: str, name: str, producer: Producer, url: str, log: Log, terms: Terms
+    uri: str, name: str, producer: Producer, url: str | None, log: Log, terms: Terms
 ) -> AsyncIterator[Dispatcher]:
     """Let a dispatcher work for as long as the context lasts, with one endpoint that wants everything."""
     endpoints = Endpoints(SEALER)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +40,41 @@ MANIFESTS = [
 
 
 @dataclass
+class Stream:
+    """A stream as the dispatcher would answer for it. `first` is the first number that is there; while it is `away` it
+    refuses to answer."""
+
+    events: list[dict[str, Any]] = field(default_factory=list)
+    committed: int = 0
+    first: int = 1
+    away: bool = False
+    asked: int = 0
+    grown: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def add(self, event_type: str | None, event: Any) -> None:
+        """Put an event behind the others."""
+        number = len(self.events) + 1
+        told = {"sequence": number, "delivery_id": None, "event_id": f"evt_{number}", "event_type": event_type}
+        self.events.append({**told, "event": event})
+        self.grown.set()
+        self.grown = asyncio.Event()
+
+    async def answer(self, query: dict[str, str]) -> web.Response:
+        """Answer a reader, when there is something or its time is up."""
+        self.asked += 1
+        if self.away:
+            return _problem(503, "store_unavailable")
+        after = int(query.get("after", self.committed))
+        if after < self.first - 1:
+            return _problem(410, "events_gone", first=self.first)
+        if len(self.events) <= after:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.grown.wait(), float(query["wait"]))
+        data = self.events[after : after + int(query["limit"])]
+        return _json(200, {"data": data, "after": after, "committed": self.committed})
+
+
+@dataclass
 class Neighbours:
     """The stand-ins of all three services, behind one address. An answer that was not `tell`-ed is a 404 problem, as
     for something that does not exist; a list that was not is empty."""
@@ -47,6 +83,7 @@ class Neighbours:
     url: str = ""
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     answers: dict[tuple[str, str], tuple[int, Any]] = field(default_factory=dict)
+    streams: dict[str, Stream] = field(default_factory=dict)
 
     def tell(self, method: str, path: str, body: Any, status: int = 200) -> None:
         """Answer a call so from now on."""
@@ -63,6 +100,9 @@ class Neighbours:
         self.asked.append((request.method, request.path, body))
         if request.headers.get("Authorization") != f"Bearer {self.token}":
             return _problem(401, "unauthenticated")
+        stream = self.streams.get(request.path)
+        if stream is not None:
+            return await stream.answer(body)
         told = self.answers.get((request.method, request.path))
         if told is not None:
             return _json(*told)
@@ -73,7 +113,7 @@ class Neighbours:
         if request.method == "GET" and request.path.endswith("/count"):
             return _json(200, {"count": 0})
         if request.method == "GET" and _is_list(request.path):
-            return _json(200, {"data": [], "next_cursor": None})
+            return _json(200, {"data": [], "next_cursor": None, "after": int(request.query.get("after", 0))})
         return _problem(404, "not_found")
 
 

@@ -16,6 +16,7 @@ BODIES: dict[str, Any] = {
     "create_endpoint": RECEIVER,
     "change_endpoint": {"description": "x"},
     "rotate_secret": {"overlap_seconds": 60},
+    "commit_stream": {"after": 0},
     "test_endpoint": {"event_type": "student.created"},
     "redeliver_chosen": {"status": "delivered"},
     "replay": {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
@@ -151,6 +152,7 @@ async def furnish(world: World, tenant: Caller) -> dict[str, str]:
     tell("GET", f"{at_endpoint}/ledger", {"matched": 0, "delivered": 0, "pending": 0, "dead_lettered": 0})
     tell("POST", f"{at_endpoint}/redeliver", REDELIVERY, 202)
     tell("GET", f"{at_endpoint}/redeliveries/rdl_1", REDELIVERY)
+    tell("POST", f"{at_endpoint}/events/commit", {"committed": 0, "before": 0})
     tell("POST", f"{at_endpoint}/replay", {"replay_id": "r"}, 202)
     tell("POST", f"{at_endpoint}/test", DELIVERY, 202)
     return {

@@ -34,6 +34,24 @@ async def test_a_position_without_a_message_reads_as_none(
         assert await log.read_one(topic, 0, 0) is not None
 
 
+async def test_some_messages_are_read_together_wherever_they_stand(
+    kafka_bootstrap: str, producer: Producer, new_topic: NewTopic
+) -> None:
+    topic = await new_topic(2, Cleanup.DELETE)
+    await producer.send_all([Message(topic.name, b"k%d" % (n % 9), b"%d" % n) for n in range(3000)])
+    async with LogReader(kafka_bootstrap) as log:
+        ends = dict.fromkeys(range(2), 0)
+        async for stretch in log.read_between(topic, 0, 2**50):
+            ends[stretch[0].partition] = stretch[-1].offset + 1
+        wanted = [(partition, offset) for partition in range(2) for offset in (0, 1, 7, ends[partition] - 1)]
+        for _ in range(2):
+            found = await log.read_some(topic, [*wanted, (0, ends[0]), (1, 99_999)])
+            assert {position: (each.partition, each.offset) for position, each in found.items()} == {
+                position: position for position in wanted
+            }
+            assert await log.read_some(topic, []) == {}
+
+
 async def test_a_stretch_of_time_is_read_in_the_order_of_each_partition(
     kafka_bootstrap: str, producer: Producer, new_topic: NewTopic
 ) -> None:

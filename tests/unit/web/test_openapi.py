@@ -121,6 +121,22 @@ def test_models_of_one_name_are_kept_apart() -> None:
         assert resolved(document, schema["$ref"])["properties"].keys() == {name}
 
 
+def test_server_sent_events_are_documented_beside_the_list_that_they_are_of() -> None:
+    class Entries(BaseModel):
+        data: list[str]
+
+    class Streamed:
+        @operation("GET", "/entries", summary="Read", tag="t", answers={200: Entries}, event_stream=True)
+        async def read_entries(self, _: Call[None, None]) -> Answer:
+            return Answer()
+
+    document = describe([Streamed], title="Streamed", version="1")
+    described = document["paths"]["/entries"]["get"]
+    assert described["responses"]["200"]["content"].keys() == {"application/json", "text/event-stream"}
+    (parameter,) = described["parameters"]
+    assert resolved(document, parameter["$ref"])["name"] == "Last-Event-ID"
+
+
 def test_two_operations_of_one_name_or_place_are_refused() -> None:
     with pytest.raises(ValueError, match="two operations are called make_thing"):
         describe([Things, Things], title="Things", version="1.0")

@@ -15,6 +15,9 @@ from edurelay_cli.commands.base import CommandFailed
 from edurelay_cli.commands.deliveries import ATTEMPTS
 from edurelay_client.models import Delivery
 
+#: What stands for an endpoint to which nothing is sent.
+NO_URL = "-"
+
 _COLUMNS = {"ID": "id", "ENABLED": "enabled", "EVENT TYPES": "event_types", "URL": "url", "DESCRIPTION": "description"}
 _LEDGER = {
     "ENDPOINT": "endpoint_id",
@@ -35,7 +38,8 @@ async def _show(call: Call) -> None:
 
 
 async def _create(call: Call) -> None:
-    wanted = {"url": call.options.url, "event_types": call.options.types} | given_fields(call.options)
+    url = None if call.options.url == NO_URL else call.options.url
+    wanted = {"url": url, "event_types": call.options.types} | given_fields(call.options)
     if call.options.disabled:
         wanted["enabled"] = False
     call.show.one(await call.client.endpoints.create(**wanted))
@@ -117,7 +121,7 @@ def _one(
 
 
 def _create_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("url", help="where events are sent to")
+    parser.add_argument("url", help=f"where events are sent to; {NO_URL}: nowhere, they are read from the stream")
     parser.add_argument(
         "types", nargs="+", metavar="type", help="event types, such as student.created, student.* or '*'"
     )

@@ -1,4 +1,4 @@
-"""`edurelay events`: what was published, and publishing."""
+"""`edurelay events`: what was published, what an endpoint gets of it, and publishing."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from edurelay_cli.api.publishing import BadEvents, Batch, batches, loads, read_e
 from edurelay_cli.api.showing import fields, pretty, printable, table
 from edurelay_cli.commands.base import CommandFailed
 from edurelay_client import EdurelayError
+from edurelay_client.models import StreamedEvent
 
 _COLUMNS = {"ID": "id", "TYPE": "type", "SUBJECT": "subject", "TIME": "time", "SOURCE": "source"}
 _DELIVERIES = {"DELIVERY": "id", "ENDPOINT": "endpoint_id", "STATUS": "status", "ATTEMPTS": "attempts"}
@@ -115,6 +116,33 @@ def _data(text: str) -> dict[str, Any]:
     return found
 
 
+async def _follow(call: Call) -> None:
+    options = call.options
+    consumer = call.client.endpoints.consumer(
+        options.endpoint, after=options.after, push=True, commit=options.commit, skip_gone=options.skip_gone
+    )
+
+    async def show(event: StreamedEvent) -> None:
+        if call.show.as_json:
+            print(json.dumps(event.model_dump(mode="json"), ensure_ascii=False), flush=True)
+        else:
+            what = json.dumps(event.event, ensure_ascii=False) if event.event is not None else "in the log no more"
+            print(printable(f"{event.sequence}  {event.event_type or '-'}  {what}"), flush=True)
+
+    await consumer.run(show)
+
+
+def _follow_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("endpoint", help="the endpoint's id")
+    parser.add_argument(
+        "--after", type=int, metavar="N", help="begin behind this number; 0: with the first (what was committed)"
+    )
+    parser.add_argument("--commit", action="store_true", help="commit what was printed: the next time it goes on there")
+    parser.add_argument(
+        "--skip-gone", action="store_true", help="go on at the first event that is there, where some were deleted"
+    )
+
+
 def _list_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--type", help="only those of this type")
     parser.add_argument("--subject", help="only those about this")
@@ -135,7 +163,7 @@ def _publish_arguments(parser: argparse.ArgumentParser) -> None:
 
 COMMAND = group(
     "events",
-    "what was published, and publishing",
+    "what was published, what an endpoint gets of it, and publishing",
     (
         Action("list", "list events, the newest first", _list, _list_arguments),
         Action(
@@ -144,6 +172,7 @@ COMMAND = group(
             _show,
             lambda parser: parser.add_argument("id", help="the event's id"),
         ),
+        Action("follow", "print what an endpoint gets, as it comes; Ctrl-C ends it", _follow, _follow_arguments),
         Action("publish", "publish one event, or a file of them", _publish, _publish_arguments),
     ),
 )

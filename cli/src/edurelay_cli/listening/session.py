@@ -60,7 +60,7 @@ async def until_reached(client: Client, endpoint: NewEndpoint, catcher: Catcher,
     raise CommandFailed(f"{endpoint.url} cannot be reached: {reason}. {_advice(endpoint.url, port)}")
 
 
-def _advice(url: str, port: int) -> str:
+def _advice(url: str | None, port: int) -> str:
     return (
         "Only a stack of this machine (`edurelay up`) delivers to this machine's own addresses. For any other, open a "
         f"tunnel from a public address to 127.0.0.1:{port} (--port keeps the port), and give its address: --url https://…"

@@ -7,6 +7,10 @@ from datetime import datetime
 from types import EllipsisType
 from typing import Any
 
+import orjson
+
+from edurelay_client.consumer import Consumer
+from edurelay_client.errors import EventsGone
 from edurelay_client.models import (
     ConditionTried,
     Delivery,
@@ -19,11 +23,13 @@ from edurelay_client.models import (
     Redelivery,
     Secrets,
     StreamedEvent,
+    StreamPage,
 )
 from edurelay_client.resources.base import Resource, at, given, stretch
+from edurelay_client.server_sent import ServerSentParser
 
-#: How long one call waits for something to come, in seconds.
-_ONE_WAIT = 30.0
+#: How long nothing at all may come of a stream, in seconds: three times as long as it ever does.
+_SILENCE = 45.0
 
 
 class Endpoints(Resource):
@@ -31,7 +37,7 @@ class Endpoints(Resource):
 
     async def create(
         self,
-        url: str,
+        url: str | None,
         event_types: Sequence[str],
         *,
         enabled: bool | EllipsisType = ...,
@@ -51,7 +57,8 @@ class Endpoints(Resource):
         ids: str | EllipsisType | None = ...,
         idempotency_key: str | None = None,
     ) -> NewEndpoint:
-        """Make an endpoint; the answer holds its signing secret."""
+        """Make an endpoint; the answer holds its signing secret. Without a URL nothing is sent to it: its stream is
+        read, by `consumer`."""
         body = given(
             url=url,
             event_types=event_types,
@@ -188,21 +195,69 @@ class Endpoints(Resource):
         return await self._get(at("endpoints", endpoint_id, "redeliveries", redelivery_id), Redelivery)
 
     async def events(
-        self, endpoint_id: str, *, after: int = 0, limit: int | None = None, wait: float | None = None
+        self, endpoint_id: str, *, after: int | None = None, limit: int | None = None, wait: float | None = None
     ) -> list[StreamedEvent]:
-        """Return what the endpoint's stream has behind the number `after`, waiting up to `wait` seconds (60 at most)
-        for something to come."""
+        """Return what the endpoint's stream has behind the number `after`, or behind what was committed, waiting up to
+        `wait` seconds (60 at most) for something to come."""
+        return (await self.stream_page(endpoint_id, after=after, limit=limit, wait=wait)).data
+
+    async def stream_page(
+        self, endpoint_id: str, *, after: int | None = None, limit: int | None = None, wait: float | None = None
+    ) -> StreamPage:
+        """Return the same, with the numbers where it begins and ends, and up to where the stream was committed."""
         query = {"after": after, "limit": limit}
         answer = await self._transport.call("GET", at("endpoints", endpoint_id, "events"), query=query, wait=wait)
-        return [StreamedEvent.model_validate(each) for each in answer.body["data"]]
+        return StreamPage.model_validate(answer.body)
 
-    async def follow(self, endpoint_id: str, *, after: int = 0) -> AsyncIterator[StreamedEvent]:
-        """Yield what the stream has behind the number `after`, and then what comes, without an end. Keep the number of
-        what you have handled: it is the `after` to go on with."""
-        while True:
-            for event in await self.events(endpoint_id, after=after, wait=_ONE_WAIT):
-                yield event
-                after = event.sequence
+    async def pushed(self, endpoint_id: str, *, after: int) -> AsyncIterator[list[StreamedEvent]]:
+        """Yield what comes behind the number `after` as server-sent events, in the pieces in which it comes, until the
+        gateway ends the request. Raises `EventsGone`."""
+        parser = ServerSentParser()
+        opened = self._transport.opened(
+            at("endpoints", endpoint_id, "events"),
+            query={},
+            headers={"Accept": "text/event-stream", "Last-Event-ID": str(after)},
+            silence=_SILENCE,
+        )
+        async with opened as pieces:
+            async for piece in pieces:
+                batch = []
+                for each in parser.feed(piece):
+                    if each.id is not None:
+                        batch.append(StreamedEvent.model_validate_json(each.data))
+                    elif each.event == "gone":
+                        if batch:
+                            yield batch
+                        raise EventsGone(410, orjson.loads(each.data))
+                if batch:
+                    yield batch
+
+    async def commit(self, endpoint_id: str, after: int) -> int:
+        """Keep that the stream was handled up to a number; return up to where it was said to be before."""
+        body = {"after": after}
+        answer = await self._transport.call("POST", at("endpoints", endpoint_id, "events", "commit"), body=body)
+        return int(answer.body["before"])
+
+    def consumer(
+        self,
+        endpoint_id: str,
+        *,
+        after: int | None = None,
+        push: bool = False,
+        commit: bool = True,
+        skip_gone: bool = False,
+        patience: float | None = None,
+    ) -> Consumer:
+        """Return a consumer of the endpoint's stream."""
+        return Consumer(
+            self, endpoint_id, after=after, push=push, commit=commit, skip_gone=skip_gone, patience=patience
+        )
+
+    async def follow(self, endpoint_id: str, *, after: int | None = None) -> AsyncIterator[StreamedEvent]:
+        """Yield what the stream has behind the number `after`, or behind what was committed, and then what comes,
+        without an end. Keep the number of what you have handled: it is the `after` to go on with."""
+        async for event in self.consumer(endpoint_id, after=after, commit=False).events():
+            yield event
 
     async def ledger(self, endpoint_id: str) -> Ledger:
         """Return how many deliveries stand where."""

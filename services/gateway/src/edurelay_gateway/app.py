@@ -45,6 +45,7 @@ from edurelay_gateway.endpoints.keys import KeyApi, PublishedKeys
 from edurelay_gateway.endpoints.secrets import EndpointKeys
 from edurelay_gateway.endpoints.service import Endpoints
 from edurelay_gateway.endpoints.store import ENDPOINTS, EndpointStore
+from edurelay_gateway.endpoints.streaming import EventStreams
 from edurelay_gateway.endpoints.traffic import EndpointTraffic
 from edurelay_gateway.events.api import EventApi
 from edurelay_gateway.events.publishing import Publisher
@@ -99,6 +100,13 @@ async def build(settings: GatewaySettings, lifetime: Lifetime) -> None:
     )
     runner = RunnerService(
         await lifetime.enter("runner client", InternalClient("connector-runner", settings.runner_url, token))
+    )
+
+    streams = DispatcherService(
+        await lifetime.enter(
+            "dispatcher client of streams",
+            InternalClient("webhook-dispatcher", settings.dispatcher_url, token, connections=2 * settings.streams),
+        )
     )
 
     tenant_store = TenantStore(database)
@@ -175,10 +183,14 @@ async def build(settings: GatewaySettings, lifetime: Lifetime) -> None:
     readiness.add("mongo", database.ping)
     readiness.add("running", lifetime.check_running)
 
+    traffic = EndpointTraffic(endpoints, dispatcher, streams, lifetime.stopping)
+    event_streams = EventStreams(
+        traffic, lifetime.stopping, per_tenant=settings.streams_per_tenant, most=settings.streams
+    )
     application = build_application(
         [
             EventApi(Publisher(producer, admission), dispatcher),
-            EndpointApi(endpoints, EndpointTraffic(endpoints, dispatcher), conditions),
+            EndpointApi(endpoints, traffic, event_streams, conditions),
             KeyApi(PublishedKeys(endpoint_store)),
             DeliveryApi(dispatcher),
             ConnectionApi(connections),

@@ -142,6 +142,24 @@ class UrlNotAllowed(Refusal):
         super().__init__(reason, field=field)
 
 
+class OnlyForSending(Refusal):
+    """A field says how events are sent, and nothing is sent to the endpoint."""
+
+    code = "only_for_sending"
+
+    def __init__(self, field: str) -> None:
+        super().__init__("This says how events are sent; nothing is sent to an endpoint without a URL.", field=field)
+
+
+class NothingIsSent(Refusal):
+    """What is asked for makes sense only where events are sent."""
+
+    code = "endpoint_without_url"
+
+    def __init__(self) -> None:
+        super().__init__("The endpoint has no URL: nothing is sent to it, so nothing is signed.")
+
+
 class AuthNotAllowed(Refusal):
     """Deliveries cannot prove themselves to the receiver in this way."""
 
@@ -176,6 +194,15 @@ class NotInForce(Refusal):
 
     def __init__(self) -> None:
         super().__init__("The endpoint is new and not in force yet; try again in a moment.")
+
+
+class TooManyStreams(Refusal):
+    """The tenant reads as many streams at a time as it may."""
+
+    code = "too_many_streams"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"A tenant may have {limit} streams of events open at a time; end one first.")
 
 
 class UnsupportedByProvider(Refusal):

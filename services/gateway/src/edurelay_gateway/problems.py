@@ -23,6 +23,7 @@ STATUS: dict[type[Refusal], int] = {
     errors.RunUnfinished: 409,
     errors.TooManyEndpoints: 409,
     errors.TooManySecrets: 409,
+    errors.NothingIsSent: 409,
     errors.EventTooLarge: 413,
     errors.UnknownProvider: 422,
     errors.UnknownStream: 422,
@@ -32,7 +33,9 @@ STATUS: dict[type[Refusal], int] = {
     errors.ExampleFailed: 422,
     errors.UrlNotAllowed: 422,
     errors.AuthNotAllowed: 422,
+    errors.OnlyForSending: 422,
     errors.UnsupportedByProvider: 422,
+    errors.TooManyStreams: 429,
     errors.NotInForce: 503,
     errors.Overloaded: 503,
     errors.StoreSilent: 503,
@@ -47,7 +50,7 @@ def _refused(status: int, error: Exception) -> Problem:
         str(error),
         field=error.field,
         errors=error.errors,
-        headers=RETRY_AFTER if status == 503 else None,
+        headers=RETRY_AFTER if status in (429, 503) else None,
         **error.further,
     )
 

@@ -12,9 +12,10 @@ class GatewaySettings(ServiceSettings):
     shown and as providers that sign the address know them.
 
     `require_https` refuses endpoints on plain HTTP, but for hosts that `egress_allow` lists. `endpoint_limit` is how
-    many endpoints a tenant may have. `publish_in_flight` messages and `publish_bytes` may wait for Kafka at a time;
-    what comes beyond is answered 503 at once. `publish_seconds` is how long one waits, and `sweep_seconds` how often
-    changes that did not reach Kafka are looked for.
+    many endpoints a tenant may have, `streams_per_tenant` how many streams of server-sent events it may read at a time,
+    and `streams` how many all of them together may. `publish_in_flight` messages and `publish_bytes` may wait for Kafka
+    at a time; what comes beyond is answered 503 at once. `publish_seconds` is how long one waits, and `sweep_seconds`
+    how often changes that did not reach Kafka are looked for.
     """
 
     admin_token: SecretStr
@@ -25,6 +26,8 @@ class GatewaySettings(ServiceSettings):
     mongo_database: str = "edurelay_gateway"
     require_https: bool = True
     endpoint_limit: int = Field(default=100, ge=1)
+    streams_per_tenant: int = Field(default=20, ge=1)
+    streams: int = Field(default=500, ge=1)
     publish_in_flight: int = Field(default=1000, ge=1)
     publish_bytes: int = Field(default=64 * 1024 * 1024, ge=1024 * 1024)
     publish_seconds: float = Field(default=10.0, gt=0)

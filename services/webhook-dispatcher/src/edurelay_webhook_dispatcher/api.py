@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
@@ -21,18 +20,15 @@ from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.past import PastEvents
 from edurelay_webhook_dispatcher.payload import Payload
 from edurelay_webhook_dispatcher.probes import TEST_EVENT, trial_delivery
+from edurelay_webhook_dispatcher.reading import Reading
 from edurelay_webhook_dispatcher.redeliveries import Redeliveries
 from edurelay_webhook_dispatcher.replays import Replays
 from edurelay_webhook_dispatcher.repository import Repository
 from edurelay_webhook_dispatcher.retrier import Retrier
 from edurelay_webhook_dispatcher.store import Store
-from edurelay_webhook_dispatcher.streams import Ticket
 from edurelay_webhook_dispatcher.wanted import Wanted, WantedDeliveries
 
 ROOT = "/internal/tenants/{tenant}"
-#: How long a reader of a stream may wait here, in seconds, and how often it is looked at what other dispatchers wrote.
-LONGEST_WAIT = 5.0
-LOOK = 0.25
 
 
 class EventQuery(PageQuery):
@@ -54,14 +50,6 @@ class DeliveryQuery(EventQuery):
     endpoint: str | None = None
     event: str | None = None
     status: Annotated[str | None, Field(pattern="^(pending|delivered|dead_lettered)$")] = None
-
-
-class StreamQuery(BaseModel):
-    """Which part of a stream: what is behind the number `after`. Where that is nothing yet, it is waited for."""
-
-    after: int = Field(default=0, ge=0)
-    limit: int = Field(default=100, ge=1, le=100)
-    wait: float = Field(default=0.0, ge=0, le=LONGEST_WAIT)
 
 
 class RedeliverRequest(BaseModel):
@@ -106,6 +94,7 @@ class Api:
         replays: Replays,
         redeliveries: Redeliveries,
         past: PastEvents,
+        reading: Reading,
     ) -> None:
         self._store = store
         self._endpoints = endpoints
@@ -113,6 +102,7 @@ class Api:
         self._replays = replays
         self._redeliveries = redeliveries
         self._past = past
+        self._reading = reading
 
     @operation(
         "GET",
@@ -243,6 +233,9 @@ class Api:
     async def redeliver_chosen(self, call: Call[RedeliverRequest, None]) -> Answer:
         """All dead letters where nothing is chosen. While the endpoint is disabled they wait."""
         endpoint, asked = self._endpoint(call.path), call.body
+        if not endpoint.sent_to:
+            detail = "Nothing is sent to this endpoint; read its stream again from an earlier number."
+            raise Problem(409, "endpoint_without_url", detail)
         events = Wanted(asked.event_types, asked.subject, _moment(asked.since), _moment(asked.until))
         redelivery = await self._redeliveries.ask(endpoint.tenant, WantedDeliveries(events, endpoint.id, asked.status))
         return Answer(202, views.RedeliveryView.of(redelivery))
@@ -272,35 +265,12 @@ class Api:
         answers={200: views.Ledger},
     )
     async def ledger(self, call: Call[None, None]) -> Answer:
-        """Counted from the deliveries themselves."""
+        """Counted from the deliveries themselves; where there are none, from the stream."""
+        endpoint = self._endpoints.get(call.path["id"])
+        if endpoint is not None and endpoint.tenant == call.path["tenant"] and not endpoint.sent_to:
+            return Answer(body=await self._reading.ledger(endpoint))
         counted = await self._repository(call.path).ledger(call.path["id"])
         return Answer(body=views.Ledger(**counted))
-
-    @operation(
-        "GET",
-        f"{ROOT}/endpoints/{{id}}/events",
-        summary="Read an endpoint's stream",
-        tag="endpoints",
-        auth="internal",
-        query=StreamQuery,
-        answers={200: views.StreamPage},
-    )
-    async def read_stream(self, call: Call[None, StreamQuery]) -> Answer:
-        """Its deliveries in the order of their numbers, whatever has become of them."""
-        endpoint, query = self._endpoint(call.path), call.query
-        tickets = await self._tickets(endpoint, query)
-        names = [ticket.key.stored for ticket in tickets]
-        documents = await self._repository(call.path).whole(names)
-        streamed = [
-            views.StreamedEvent(
-                sequence=ticket.number,
-                delivery_id=ticket.key.text,
-                event_id=ticket.event_id,
-                event=await self._event_of(endpoint, ticket, documents.get(ticket.key.stored)),
-            )
-            for ticket in tickets
-        ]
-        return Answer(body=views.StreamPage(data=streamed))
 
     @operation(
         "POST",
@@ -336,20 +306,17 @@ class Api:
         answers={202: views.DeliveryView},
     )
     async def test(self, call: Call[TestRequest, None]) -> Answer:
-        """The event is made for this endpoint alone and is not published."""
-        document = trial_delivery(self._endpoint(call.path), call.body.event_type, call.body.data)
+        """The event is made for this endpoint alone and is not published. Where nothing is sent, it goes into the
+        stream."""
+        endpoint = self._endpoint(call.path)
+        document = trial_delivery(endpoint, call.body.event_type, call.body.data)
+        if not endpoint.sent_to:
+            (number,) = await self._store.add_numbers([document])
+            del document["due_at"]
+            return Answer(202, views.DeliveryView.of({**document, "sequence": number}))
         await self._store.add_pending([document])
         self._retrier.wake()
         return Answer(202, views.DeliveryView.of(document))
-
-    async def _tickets(self, endpoint: Endpoint, query: StreamQuery) -> list[Ticket]:
-        deadline = time.monotonic() + query.wait
-        while True:
-            tickets = await self._store.streams.read(endpoint.tenant, endpoint.id, query.after, query.limit)
-            left = deadline - time.monotonic()
-            if tickets or left <= 0:
-                return tickets
-            await self._store.streams.until_grown(endpoint.tenant, endpoint.id, min(LOOK, left))
 
     def _repository(self, path: Mapping[str, str]) -> Repository:
         return Repository(self._store, path["tenant"])
@@ -366,20 +333,6 @@ class Api:
         if found is None:
             raise _missing("delivery")
         return found
-
-    async def _event_of(self, endpoint: Endpoint, ticket: Ticket, delivery: Document | None) -> Any:
-        """Return the body of a delivery in the stream, None where it is gone or no JSON. One whose first attempt is
-        under way may not be written yet."""
-        if delivery is None:
-            delivery = {
-                "_id": ticket.key.stored,
-                "event_id": ticket.event_id,
-                "body_format": endpoint.body_format.value,
-            }
-        try:
-            return orjson.loads(delivery.get("body") or (await self._payload(delivery)).body)
-        except (Problem, orjson.JSONDecodeError):
-            return None
 
     async def _payload(self, delivery: Document) -> Payload:
         """Return what is to be delivered once more of a delivery that arrived."""

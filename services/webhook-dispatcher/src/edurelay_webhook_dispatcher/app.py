@@ -34,7 +34,7 @@ from edurelay_webhook_dispatcher.choice import Choice
 from edurelay_webhook_dispatcher.clock import Timekeeper
 from edurelay_webhook_dispatcher.courier import Courier
 from edurelay_webhook_dispatcher.endpoints import Endpoints
-from edurelay_webhook_dispatcher.external_ids import ExternalIds
+from edurelay_webhook_dispatcher.external_ids import ExternalIds, MappingAway
 from edurelay_webhook_dispatcher.failures import ConditionFailures
 from edurelay_webhook_dispatcher.health import Health
 from edurelay_webhook_dispatcher.intake import Intake
@@ -42,6 +42,7 @@ from edurelay_webhook_dispatcher.lanes import LEASE
 from edurelay_webhook_dispatcher.notices import Notices
 from edurelay_webhook_dispatcher.past import PastEvents
 from edurelay_webhook_dispatcher.probes import Probes
+from edurelay_webhook_dispatcher.reading import Reading
 from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.redeliveries import Redeliveries
 from edurelay_webhook_dispatcher.replays import Replays
@@ -49,6 +50,8 @@ from edurelay_webhook_dispatcher.retention import Retention
 from edurelay_webhook_dispatcher.retrier import Retrier
 from edurelay_webhook_dispatcher.sender import Sender
 from edurelay_webhook_dispatcher.settings import DispatcherSettings
+from edurelay_webhook_dispatcher.stream_api import StreamApi
+from edurelay_webhook_dispatcher.streams import EventsGone
 from edurelay_webhook_dispatcher.translator import Translator
 
 NAME = "webhook-dispatcher"
@@ -64,7 +67,23 @@ def _unavailable(_error: Exception) -> Problem:
     return Problem(503, "store_unavailable", "A store does not answer; try again.", headers={"Retry-After": "1"})
 
 
-PROBLEMS: ErrorTable = {**dict.fromkeys(StoreUnavailable, _unavailable), KafkaUnavailable: _unavailable}
+def _gone(error: Exception) -> Problem:
+    assert isinstance(error, EventsGone)
+    detail = f"What came next was deleted for its age; the first event that is still there is number {error.first}."
+    return Problem(410, "events_gone", detail, first=error.first)
+
+
+def _untranslated(_error: Exception) -> Problem:
+    detail = "The ids of the other system cannot be looked up now; try again."
+    return Problem(503, "ids_unavailable", detail, headers={"Retry-After": "1"})
+
+
+PROBLEMS: ErrorTable = {
+    **dict.fromkeys(StoreUnavailable, _unavailable),
+    KafkaUnavailable: _unavailable,
+    MappingAway: _untranslated,
+    EventsGone: _gone,
+}
 
 
 async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
@@ -143,6 +162,7 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
         deliveries_days=settings.delivery_retention_days,
         events_days=settings.event_retention_days,
         pause=settings.retention_seconds,
+        exists=endpoints.exists,
     )
     lifetime.spawn("retention", retention.run())
 
@@ -161,12 +181,13 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     await lifetime.enter("the consumer of events", consumer)
     lifetime.spawn("the consumer of events", consumer.run())
 
+    reading = Reading(kept, past, external_ids)
     readiness = Readiness()
     readiness.add("service", lifetime.check_running)
     readiness.add("kafka", producer.ping)
     readiness.add("mongo", database.ping)
     application = build_application(
-        [Api(kept, endpoints, retrier, replays, redeliveries, past)],
+        [Api(kept, endpoints, retrier, replays, redeliveries, past, reading), StreamApi(endpoints, reading)],
         authenticate=InternalOnly(settings.internal_token),
         title="Edurelay webhook-dispatcher, internal",
         version="1",

@@ -43,6 +43,11 @@ class Endpoint:
         return self.subscription.tenant
 
     @property
+    def sent_to(self) -> bool:
+        """True where events are sent to it, False where it has no address and its stream is read."""
+        return self.subscription.url is not None
+
+    @property
     def event_types(self) -> Sequence[str]:
         """The patterns of what it wants."""
         return self.subscription.event_types

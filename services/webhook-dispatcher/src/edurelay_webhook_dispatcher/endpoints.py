@@ -21,6 +21,7 @@ class Endpoints:
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
         self._all: dict[str, Endpoint] = {}
+        self._unopened: set[str] = set()
         self._subscribers: Subscribers[Endpoint] = Subscribers()
         self.closed: Callable[[str], None] = lambda endpoint_id: None
         self.opened: Callable[[str], None] = lambda endpoint_id: None
@@ -28,6 +29,7 @@ class Endpoints:
 
     def on_change(self, endpoint_id: str, subscription: Subscription | None) -> None:
         """Take over a new state of an endpoint; None: it was deleted."""
+        self._unopened.discard(endpoint_id)
         if subscription is None:
             former = self._all.pop(endpoint_id, None)
             if former is not None:
@@ -38,6 +40,7 @@ class Endpoints:
         try:
             endpoint = Endpoint.open(subscription, self._sealer)
         except (Unsealable, MalformedMessage) as error:
+            self._unopened.add(endpoint_id)
             _log.error("an endpoint's secrets do not open; it gets nothing", endpoint=endpoint_id, reason=str(error))
             return
         former = self._all.get(endpoint_id)
@@ -62,6 +65,10 @@ class Endpoints:
     def get(self, endpoint_id: str) -> Endpoint | None:
         """Return an endpoint, enabled or not."""
         return self._all.get(endpoint_id)
+
+    def exists(self, endpoint_id: str) -> bool:
+        """Return True if there is such an endpoint, be it one that does not open."""
+        return endpoint_id in self._all or endpoint_id in self._unopened
 
     def enabled(self, endpoint: Endpoint) -> bool:
         """Return True if the endpoint may get something."""

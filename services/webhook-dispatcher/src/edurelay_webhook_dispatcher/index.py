@@ -29,7 +29,7 @@ _BEHIND = "~"
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One event. `id` is the publisher's where it chose one; `moment` is the log's timestamp in milliseconds; `to` are
-    the ids of the endpoints that it matched."""
+    the ids of the endpoints that it matched and is sent to, `streamed` of those in whose stream it is read."""
 
     tenant: str
     id: str
@@ -41,6 +41,7 @@ class Entry:
     offset: int
     moment: int
     to: tuple[str, ...]
+    streamed: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -51,6 +52,10 @@ class Entry:
     def position(self) -> tuple[int, int]:
         """Partition and offset."""
         return self.partition, self.offset
+
+    def matched(self, endpoint: str) -> bool:
+        """Return True if this endpoint gets the event."""
+        return endpoint in self.to or endpoint in self.streamed
 
 
 class EventIndex:
@@ -164,7 +169,7 @@ def _block(entries: list[Entry]) -> Document:
 
 def _entries(block: Document) -> list[Entry]:
     rows: list[dict[str, Any]] = orjson.loads(block["entries"])
-    return [Entry(**row | {"to": tuple(row["to"])}) for row in rows]
+    return [Entry(**row | {"to": tuple(row["to"]), "streamed": tuple(row["streamed"])}) for row in rows]
 
 
 def _between(tenant: str, first: str, behind: str | None) -> Document:

@@ -86,10 +86,12 @@ class Intake:
         # Taken before the index is asked: what is under way now is there or in the index, whenever the answer comes.
         under_way = {arrival.identity: self._under_way.get(arrival.identity) for arrival in checked}
         indexed = await self._indexed(checked) if checked else {}
-        keys = [arrival.delivery_key(endpoint) for arrival in checked for endpoint in arrival.endpoints]
+        keys = [each.delivery_key(to) for each in checked for to in each.endpoints if to.sent_to]
         present = await self._store.known([key.stored for key in keys])
         await self._store.streams.open({(each.tenant, each.id) for arrival in arrivals for each in arrival.endpoints})
         numbered = await self._store.streams.recall([key for key in keys if key.stored not in present])
+        read = [each.delivery_key(to) for each in checked for to in each.endpoints if not to.sent_to]
+        numbered |= await self._store.streams.numbered(read)
         chosen = await self._chosen(arrivals, indexed)
         begun = [
             deliver
@@ -98,9 +100,13 @@ class Intake:
         ]
         for _, work in begun:
             work.ticket = numbered.get(work.key.stored) or self._store.streams.number(work.key, work.event_id)
-        if any(self._store.streams.contended(work.key) for _, work in begun):
-            await self._recorder.numbers_written()
+        sent = [(endpoint, work) for endpoint, work in begun if endpoint.sent_to]
         for endpoint, work in begun:
+            if not endpoint.sent_to:
+                self._recorder.numbered(work.settle)
+        if any(self._store.streams.contended(work.key) for _, work in sent):
+            await self._recorder.numbers_written()
+        for endpoint, work in sent:
             self._translator.carry(endpoint, work)
 
     async def _arrive(self, batch: Batch, received: Received) -> _Arrival | None:
@@ -161,7 +167,7 @@ class Intake:
         fresh = [arrival for arrival in arrivals if arrival.identity not in indexed]
         chosen = iter(await self._choice.of([(arrival.event, arrival.endpoints) for arrival in fresh]))
         return [
-            [endpoint for endpoint in arrival.endpoints if endpoint.id in indexed[arrival.identity].to]
+            [endpoint for endpoint in arrival.endpoints if indexed[arrival.identity].matched(endpoint.id)]
             if arrival.identity in indexed
             else next(chosen)
             for arrival in arrivals
@@ -189,5 +195,6 @@ def _entry(arrival: _Arrival, endpoints: Sequence[Endpoint]) -> Entry:
         partition=arrival.received.partition,
         offset=arrival.received.offset,
         moment=arrival.received.timestamp,
-        to=tuple(endpoint.id for endpoint in endpoints),
+        to=tuple(endpoint.id for endpoint in endpoints if endpoint.sent_to),
+        streamed=tuple(endpoint.id for endpoint in endpoints if not endpoint.sent_to),
     )

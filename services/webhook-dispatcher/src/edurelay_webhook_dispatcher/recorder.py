@@ -58,6 +58,7 @@ class Recorder:
         self._entries: list[_Written] = []
         self._writing: list[_Written] = []
         self._matched: list[tuple[Entry, Callable[[], None]]] = []
+        self._numbered: list[Callable[[], None]] = []
         self._unwritten = 0
         self._room = asyncio.Event()
         self._room.set()
@@ -68,6 +69,11 @@ class Recorder:
     def matched(self, event: Entry, settled: Callable[[], None]) -> None:
         """Write an event into the index; `settled` is called when it is there."""
         self._matched.append((event, settled))
+        self._stir()
+
+    def numbered(self, settled: Callable[[], None]) -> None:
+        """Call `settled` when every number that was given out by now is in its stream."""
+        self._numbered.append(settled)
         self._stir()
 
     def put(self, work: Work, state: State, attempt: Attempt | None = None) -> None:
@@ -106,11 +112,14 @@ class Recorder:
             self._wake.clear()
             if len(self._entries) + len(self._matched) < LARGEST:
                 await asyncio.sleep(LINGER)
-            while self._entries or self._matched:
+            while self._entries or self._matched or self._numbered:
                 entries, self._entries = self._entries[:LARGEST], self._entries[LARGEST:]
                 matched, self._matched = self._matched[:LARGEST], self._matched[LARGEST:]
+                numbered, self._numbered = self._numbered, []
                 with DELIVERY_SECONDS.of("store").time():
                     await self._persist(entries, matched)
+                for settled in numbered:
+                    settled()
             self._empty.set()
 
     def _stir(self) -> None:

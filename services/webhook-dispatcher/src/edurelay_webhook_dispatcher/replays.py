@@ -69,6 +69,7 @@ class Replays:
                 "until": until,
                 "event_types": list(event_types),
                 "patterns": list(patterns),
+                "behind": await self._store.streams.end(tenant, endpoint),
             }
         )
         return replay_id
@@ -78,10 +79,20 @@ class Replays:
         await self._jobs.run()
 
     async def _work_off(self, replay: Document, hold: Hold) -> bool:
+        endpoint = self._endpoints.get(replay["endpoint"])
+        if endpoint is None:
+            return True
+        reached: dict[int, int] = {}
+        if not endpoint.sent_to:
+            place = (replay["tenant"], replay["endpoint"], replay["_id"], replay["behind"])
+            reached = await self._store.streams.replayed(*place)
         async for stretch in self._log_reader.read_between(EVENTS_TOPIC, replay["since"], replay["until"]):
-            documents = await self._deliveries(replay, stretch)
-            await self._store.add_pending(documents)
-            if documents:
+            ahead = [each for each in stretch if each.offset > reached.get(each.partition, -1)]
+            documents = await self._deliveries(replay, ahead)
+            if not endpoint.sent_to:
+                await self._store.add_numbers(documents)
+            elif documents:
+                await self._store.add_pending(documents)
                 self._wake_retrier()
             if not await hold():
                 return False

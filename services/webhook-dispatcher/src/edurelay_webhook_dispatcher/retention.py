@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from typing import Final
 
 from edurelay.messages.deliveries import DeliveryStatus
@@ -14,12 +15,19 @@ from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.patience import AWAY
 from edurelay_webhook_dispatcher.store import Store
+from edurelay_webhook_dispatcher.streams import STALE
 
-#: How many deliveries, or blocks of events, one step deletes at most.
+#: How many deliveries, or blocks of events or of a stream, one step deletes at most.
 STEP: Final = 500
 BLOCKS: Final = 50
 #: How long a pass may take between two steps, in seconds, before another dispatcher takes it over.
 LEASE_SECONDS: Final = 60.0
+#: How young a block of a stream may be at least when it is deleted, in seconds: whoever writes into a stream looks at
+#: its end more often than that.
+YOUNGEST: Final = 2 * STALE
+#: For how long an endpoint has to be unknown before its stream is deleted, in seconds: much longer than word of a new
+#: endpoint may take to come here.
+MISSING_SECONDS: Final = 86_400.0
 #: How soon after its start a dispatcher looks for the first time, in seconds.
 FIRST: Final = 300.0
 
@@ -30,16 +38,25 @@ _log = get_logger(__name__)
 
 class Retention:
     """Deletes deliveries that have ended and to which nothing has happened for `deliveries_days`, and events that are
-    older than `events_days`, every `pause` seconds. What is pending stays, whatever its age."""
+    older than `events_days`, in the index and in the streams, every `pause` seconds. What is pending stays, whatever
+    its age. `exists` tells whether there is an endpoint of an id; what is left of the streams of others is deleted."""
 
     def __init__(
-        self, store: Store, leases: Leases, *, deliveries_days: float, events_days: float, pause: float
+        self,
+        store: Store,
+        leases: Leases,
+        *,
+        deliveries_days: float,
+        events_days: float,
+        pause: float,
+        exists: Callable[[str], bool] = lambda endpoint_id: True,
     ) -> None:
         self._store = store
         self._leases = leases
         self._deliveries_seconds = deliveries_days * _DAY
         self._events_seconds = events_days * _DAY
         self._pause = pause
+        self._exists = exists
         self._holder = secrets.token_hex(8)
 
     async def run(self) -> None:
@@ -60,8 +77,10 @@ class Retention:
     async def sweep(self, lease: Lease) -> dict[str, int]:
         """Delete what is too old now, for as long as the lease can be held; return how much it was."""
         deliveries = await self._sweep_deliveries(lease, clock.now() - self._deliveries_seconds)
-        blocks = await self._sweep_events(lease, clock.now() - self._events_seconds)
-        return {"deliveries": deliveries, "blocks_of_events": blocks}
+        before = clock.now() - self._events_seconds
+        blocks = await self._sweep_events(lease, before)
+        streams = await self._sweep_streams(lease, min(before, clock.now() - YOUNGEST))
+        return {"deliveries": deliveries, "blocks_of_events": blocks, "blocks_of_streams": streams}
 
     async def _sweep_deliveries(self, lease: Lease, before: float) -> int:
         deleted, behind = 0, ""
@@ -100,3 +119,27 @@ class Retention:
                     return deleted
             tenant = await self._store.events.tenant_behind(tenant)
         return deleted
+
+    async def _sweep_streams(self, lease: Lease, before: float) -> int:
+        streams, deleted, name = self._store.streams, 0, ""
+        while (following := await streams.name_behind(name)) is not None:
+            name = following
+            gone = await self._is_gone(name)
+            while found := await (
+                streams.forget_all(name, limit=BLOCKS) if gone else streams.forget(name, before, limit=BLOCKS)
+            ):
+                deleted += found
+                if not await self._leases.renew(lease, LEASE_SECONDS):
+                    return deleted
+        for name in await self._store.positions.names():
+            # Of those that have blocks it was just decided.
+            if await self._is_gone(name):
+                deleted += await streams.forget_all(name, limit=BLOCKS)
+        return deleted
+
+    async def _is_gone(self, name: str) -> bool:
+        """Tell whether a stream's endpoint was deleted."""
+        if self._exists(name.split("/")[1]):
+            await self._store.positions.there(name)
+            return False
+        return await self._store.positions.missing_since(name, clock.now()) < clock.now() - MISSING_SECONDS

@@ -81,6 +81,7 @@ class Sender:
     async def _exchange(
         self, endpoint: Endpoint, work: Work, headers: dict[str, str], deadline: float
     ) -> tuple[EgressAnswer, Proof]:
+        assert endpoint.subscription.url is not None, "nothing is sent to an endpoint without an address"
         proof = await endpoint.credentials.proof(self._client, timeout=deadline - time.monotonic())
         answer = await self._client.request(
             "POST",

@@ -17,6 +17,7 @@ from edurelay_webhook_dispatcher.backlog import Backlog
 from edurelay_webhook_dispatcher.index import EventIndex
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.ledgers import Ledgers
+from edurelay_webhook_dispatcher.positions import Positions
 from edurelay_webhook_dispatcher.streams import Streams
 
 #: `_id` (see `keys.DeliveryKey.stored`), endpoint, event_id, type, subject (if any), sequence, status, attempts (see
@@ -63,11 +64,33 @@ LEDGERS: Final = CollectionSpec("ledgers")
 FAILING: Final = CollectionSpec("failing")
 
 #: The deliveries of each endpoint by number, in blocks: see `streams`.
-STREAMS: Final = CollectionSpec("streams", indexes=(Index((("stream", ASCENDING), ("first", ASCENDING))),))
+STREAMS: Final = CollectionSpec(
+    "streams",
+    indexes=(
+        Index((("stream", ASCENDING), ("first", ASCENDING))),
+        Index((("stream", ASCENDING), ("newest", ASCENDING))),
+    ),
+)
+
+#: See `positions`.
+POSITIONS: Final = CollectionSpec("positions")
 
 LEASES: Final = CollectionSpec("leases")
 
-ALL: Final = (DELIVERIES, BACKLOG, QUEUES, EVENTS, GIVEN_IDS, REPLAYS, REDELIVERIES, LEDGERS, FAILING, STREAMS, LEASES)
+ALL: Final = (
+    DELIVERIES,
+    BACKLOG,
+    QUEUES,
+    EVENTS,
+    GIVEN_IDS,
+    REPLAYS,
+    REDELIVERIES,
+    LEDGERS,
+    FAILING,
+    STREAMS,
+    POSITIONS,
+    LEASES,
+)
 
 
 @dataclass(frozen=True)
@@ -78,6 +101,7 @@ class Store:
     deliveries: Collection
     backlog: Backlog
     streams: Streams
+    positions: Positions
     replays: Collection
     ledgers: Ledgers
 
@@ -87,13 +111,26 @@ class Store:
         events = EventIndex(database[EVENTS], database[GIVEN_IDS])
         deliveries, backlog = database[DELIVERIES], Backlog(database[BACKLOG], database[QUEUES])
         ledgers = Ledgers(database[LEDGERS], deliveries, backlog)
-        return cls(events, deliveries, backlog, Streams(database[STREAMS]), database[REPLAYS], ledgers)
+        positions = Positions(database[POSITIONS])
+        streams = Streams(database[STREAMS], positions)
+        return cls(events, deliveries, backlog, streams, positions, database[REPLAYS], ledgers)
 
     async def known(self, names: Sequence[str]) -> frozenset[str]:
         """Return those of the primary keys under which there is a delivery."""
         if not names:
             return frozenset()
         return frozenset([each["_id"] async for each in self.deliveries.find({"_id": {"$in": names}}, {"_id": 1})])
+
+    async def add_numbers(self, documents: Sequence[Document]) -> list[int]:
+        """Number deliveries that are only read, in their order, and return their numbers once they are written."""
+        keys = [DeliveryKey.from_stored(each["_id"]) for each in documents]
+        await self.streams.open({(key.tenant, key.endpoint) for key in keys})
+        tickets = [
+            self.streams.number(key, document["event_id"], None if key.position else document["body"].decode())
+            for key, document in zip(keys, documents, strict=True)
+        ]
+        await self.streams.write()
+        return [ticket.number for ticket in tickets]
 
     async def add_pending(self, documents: Sequence[Document]) -> None:
         """Number and write deliveries that are due, where they are not there yet."""

@@ -4,6 +4,9 @@ By the numbers a receiver sees that something is missing, and asks for it; and o
 stream instead. It is written in blocks. The name of a block holds its first number, so of two dispatchers that would
 write the same numbers one is refused, and numbers its deliveries anew behind the other's.
 
+A block tells when it was written (`at`, a Unix time) and from when its newest event is (`newest`, in milliseconds).
+Old blocks are deleted; where the stream goes on is kept apart from them (`positions`), so that no number comes again.
+
 Numbers are given out before they are written: a first attempt needs no write before it. Only where dispatchers get in
 each other's way are the numbers of an endpoint written first, for a while. So a number may be sent twice, with two
 deliveries, when a dispatcher dies or is refused; the stream itself has each number and each delivery once.
@@ -16,13 +19,17 @@ import time
 from collections.abc import Callable, Iterable
 from collections.abc import Collection as Several
 from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Any
 
 import orjson
 
 from edurelay.mongo import ASCENDING, DESCENDING, Collection, Document
 from edurelay.mongo.writes import insert_new
 from edurelay.runtime.together import together
+from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.keys import DeliveryKey
+from edurelay_webhook_dispatcher.positions import Positions
 
 #: How many deliveries a block has at most.
 LARGEST = 500
@@ -30,6 +37,9 @@ LARGEST = 500
 CONTENDED_SECONDS = 60.0
 #: How far back a delivery that may have been numbered before a crash is looked for: more than can be under way.
 RECENT = 4_000
+#: After how long without a write it is looked again where a stream ends, in seconds: others may have written blocks
+#: which are deleted by now, and so would not refuse ours. Blocks live longer than that (`retention`).
+STALE = 600.0
 #: After how many blocks it is noted how far a stream goes, so that its end is found without a look at all of it.
 NOTED = 50
 #: For how long it is remembered what was numbered lately, in seconds: until what was under way has been met again.
@@ -38,11 +48,19 @@ REMEMBERED_SECONDS = 60.0
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """The place of a delivery in its endpoint's stream. The number may change until it is written."""
+    """The place of a delivery in its endpoint's stream. The number may change until it is written. `body` is what the
+    log does not have: that of a test event which is only read."""
 
     key: DeliveryKey
     event_id: str
     number: int
+    body: str | None = None
+
+    @property
+    def entry(self) -> list[Any]:
+        """Return what a block keeps of it."""
+        kept = [self.key.moment, self.key.origin, self.event_id]
+        return kept if self.body is None else [*kept, self.body]
 
 
 @dataclass(slots=True)
@@ -50,6 +68,7 @@ class _Stream:
     tenant: str
     endpoint: str
     next: int
+    seen_at: float
     unwritten: list[Ticket] = field(default_factory=list)
     contended_until: float = 0.0
     blocks_since_note: int = 0
@@ -67,15 +86,26 @@ class _Stream:
             "stream": self.name,
             "first": first,
             "count": len(tickets),
-            "entries": orjson.dumps([[each.key.moment, each.key.origin, each.event_id] for each in tickets]),
+            "at": clock.now(),
+            "newest": max(each.key.moment for each in tickets),
+            "entries": orjson.dumps([each.entry for each in tickets]),
         }
+
+
+class EventsGone(Exception):
+    """What would come next in a stream was deleted for its age; `first` is the first number that is still there."""
+
+    def __init__(self, first: int) -> None:
+        super().__init__(f"the stream begins at {first} now")
+        self.first = first
 
 
 class Streams:
     """The streams of all endpoints. What is `number`ed has to be `open`ed before and written by `write`."""
 
-    def __init__(self, blocks: Collection, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, blocks: Collection, positions: Positions, clock: Callable[[], float] = time.monotonic) -> None:
         self._blocks = blocks
+        self._positions = positions
         self._clock = clock
         self._streams: dict[str, _Stream] = {}
         #: What was numbered lately, by stream and primary key, until a moment of the clock.
@@ -84,16 +114,19 @@ class Streams:
 
     async def open(self, endpoints: Iterable[tuple[str, str]]) -> None:
         """Find out where the streams of endpoints, each given with its tenant, end."""
-        unknown = {each for each in endpoints if _name(*each) not in self._streams}
+        unknown = {each for each in endpoints if not self._is_open(_name(*each))}
         if unknown:
-            ends = await together(*(self._end(_name(*each)) for each in unknown))
+            ends = await together(*(self.end(*each) for each in unknown))
             for (tenant, endpoint), end in zip(unknown, ends, strict=True):
-                self._streams.setdefault(_name(tenant, endpoint), _Stream(tenant, endpoint, end + 1))
+                # Somebody else here may have opened it meanwhile, and given out numbers.
+                if not self._is_open(name := _name(tenant, endpoint)):
+                    stream = self._streams.setdefault(name, _Stream(tenant, endpoint, end + 1, self._clock()))
+                    stream.next, stream.seen_at = max(stream.next, end + 1), self._clock()
 
-    def number(self, key: DeliveryKey, event_id: str) -> Ticket:
+    def number(self, key: DeliveryKey, event_id: str, body: str | None = None) -> Ticket:
         """Give a delivery the next number of its endpoint's stream, which is open."""
         stream = self._streams[_name(key.tenant, key.endpoint)]
-        ticket = Ticket(key, event_id, stream.next)
+        ticket = Ticket(key, event_id, stream.next, body)
         stream.next += 1
         stream.unwritten.append(ticket)
         return ticket
@@ -117,12 +150,38 @@ class Streams:
             await self._note_ends()
 
     async def read(self, tenant: str, endpoint: str, after: int, limit: int) -> list[Ticket]:
-        """Return the deliveries behind the number `after`, in their order."""
+        """Return the deliveries behind the number `after`, in their order and without a gap. Raises `EventsGone` where
+        the next one is there no more."""
         span = {"$gt": after - LARGEST, "$lte": after + limit}
         query: Document = {"stream": _name(tenant, endpoint), "first": span}
         blocks = await self._blocks.find(query).sort("first", ASCENDING).to_list(None)
-        found = [ticket for block in blocks for ticket in _tickets(block)]
-        return [ticket for ticket in found if ticket.number > after][:limit]
+        found = [each for block in blocks for each in _tickets(block) if each.number > after][:limit]
+        if found and found[0].number > after + 1:
+            raise EventsGone(found[0].number)
+        # What is deleted is deleted from the beginning on, but not all of it at once.
+        return [each for place, each in enumerate(found, after + 1) if each.number == place]
+
+    async def check_there(self, tenant: str, endpoint: str, after: int) -> None:
+        """Raise `EventsGone` where there is nothing behind `after` because it was deleted."""
+        end = await self.end(tenant, endpoint)
+        if after < end:
+            behind: Document = {"stream": _name(tenant, endpoint), "first": {"$gt": after}}
+            found = await self._blocks.find(behind).sort("first", ASCENDING).limit(1).to_list(1)
+            first = found[0]["first"] if found else end + 1
+            # What was written since it was looked for is there.
+            if first > after + 1:
+                raise EventsGone(first)
+
+    async def end(self, tenant: str, endpoint: str) -> int:
+        """Return the last number that is written, 0 where there is none."""
+        name = _name(tenant, endpoint)
+        noted = (await self._positions.of(name)).end
+        query: Document = {"stream": name, "first": {"$gt": noted}}
+        last = await self._blocks.find(query).sort("first", DESCENDING).limit(1).to_list(1)
+        if last:
+            return int(last[0]["first"] + last[0]["count"] - 1)
+        # What stood behind the note may have been deleted meanwhile, and was noted before.
+        return (await self._positions.of(name)).end
 
     async def until_grown(self, tenant: str, endpoint: str, seconds: float) -> None:
         """Return when this process has written something into a stream, or the time is up."""
@@ -132,6 +191,33 @@ class Streams:
                 await self._streams[_name(tenant, endpoint)].grown.wait()
         except TimeoutError:
             pass
+
+    async def name_behind(self, name: str) -> str | None:
+        """Return the next stream in which there is something (tenant/endpoint), in the order of their names."""
+        order = [("stream", ASCENDING), ("first", ASCENDING)]
+        found = await self._blocks.find({"stream": {"$gt": name}}, {"stream": 1}).sort(order).limit(1).to_list(1)
+        return found[0]["stream"] if found else None
+
+    async def forget(self, name: str, before: float, *, limit: int) -> int:
+        """Delete at most `limit` blocks from the beginning of a stream that were written before a Unix time and hold
+        only older events; return how many they were."""
+        fields = dict.fromkeys(("first", "count", "at", "newest"), 1)
+        blocks = await self._blocks.find({"stream": name}, fields).sort("first", ASCENDING).limit(limit).to_list(limit)
+        old = list(takewhile(lambda each: max(each["at"], each["newest"] / 1000) < before, blocks))
+        if old:
+            await self._positions.note_end(name, old[-1]["first"] + old[-1]["count"] - 1)
+            await self._blocks.delete_many({"_id": {"$in": [each["_id"] for each in old]}})
+        return len(old)
+
+    async def forget_all(self, name: str, *, limit: int) -> int:
+        """Delete at most `limit` blocks of a stream whose endpoint is no more, and what is known of it with the last of
+        them; return how many they were."""
+        blocks = await self._blocks.find({"stream": name}, {"_id": 1}).limit(limit).to_list(limit)
+        await self._blocks.delete_many({"_id": {"$in": [each["_id"] for each in blocks]}})
+        if len(blocks) < limit:
+            await self._positions.forget(name)
+            self._streams.pop(name, None)
+        return len(blocks)
 
     async def recall(self, keys: Several[DeliveryKey]) -> dict[str, Ticket]:
         """Return the tickets of those deliveries that were numbered before this process began with their streams, which
@@ -143,9 +229,41 @@ class Streams:
                 found[key.stored] = ticket
         return found
 
+    async def numbered(self, keys: Several[DeliveryKey]) -> dict[str, Ticket]:
+        """Return the tickets of all of those deliveries of events that are in their streams, by primary key, however
+        long ago. `recall` may miss some, which nobody minds where the deliveries themselves are kept."""
+        earliest: dict[str, int] = {}
+        for key in keys:
+            name = _name(key.tenant, key.endpoint)
+            earliest[name] = min(key.moment, earliest.get(name, key.moment))
+        wanted = {key.stored for key in keys}
+        # Taken before the store is asked: what is not written yet is here or there, whenever the answer comes.
+        unwritten = [each for name in earliest if name in self._streams for each in self._streams[name].unwritten]
+        found = {each.key.stored: each for each in unwritten if each.key.stored in wanted}
+        for name, moment in earliest.items():
+            # No event is in a block of which all are older.
+            query: Document = {"stream": name, "newest": {"$gte": moment}}
+            async for block in self._blocks.find(query):
+                found |= {each.key.stored: each for each in _tickets(block) if each.key.stored in wanted}
+        return found
+
+    async def replayed(self, tenant: str, endpoint: str, replay: str, after: int) -> dict[int, int]:
+        """Return up to which offset of each partition a replay stands in a stream, behind the number `after`."""
+        reached: dict[int, int] = {}
+        query: Document = {"stream": _name(tenant, endpoint), "first": {"$gt": after - LARGEST}}
+        async for block in self._blocks.find(query):
+            for each in _tickets(block):
+                if each.key.origin.startswith(f"{replay}.") and (position := each.key.position) is not None:
+                    reached[position[0]] = max(position[1], reached.get(position[0], -1))
+        return reached
+
     def reassigned(self) -> None:
         """Look again at what others have numbered, since their work may be ours now."""
         self._recent.clear()
+
+    def _is_open(self, name: str) -> bool:
+        stream = self._streams.get(name)
+        return stream is not None and (bool(stream.unwritten) or self._clock() < stream.seen_at + STALE)
 
     async def _numbered_lately(self, name: str) -> dict[str, Ticket]:
         now = self._clock()
@@ -156,17 +274,10 @@ class Streams:
             self._recent[name] = (now + REMEMBERED_SECONDS, {ticket.key.stored: ticket for ticket in tickets})
         return self._recent[name][1]
 
-    async def _end(self, name: str) -> int:
-        noted = await self._blocks.find_one({"_id": f"{name}/end"})
-        end: int = noted["end"] if noted is not None else 0
-        query: Document = {"stream": name, "first": {"$gt": end}}
-        last = await self._blocks.find(query).sort("first", DESCENDING).limit(1).to_list(1)
-        return last[0]["first"] + last[0]["count"] - 1 if last else end
-
     async def _note_ends(self) -> None:
         for stream in [each for each in self._streams.values() if each.blocks_since_note >= NOTED]:
             end = stream.unwritten[0].number - 1 if stream.unwritten else stream.next - 1
-            await self._blocks.update_one({"_id": f"{stream.name}/end"}, {"$max": {"end": end}}, upsert=True)
+            await self._positions.note_end(stream.name, end)
             stream.blocks_since_note = 0
 
     async def _refused(self, stream: _Stream, block: Document) -> None:
@@ -177,13 +288,26 @@ class Streams:
             self._written(stream, present["count"])  # It is our own, of a write whose answer was lost.
             return
         stream.contended_until = self._clock() + CONTENDED_SECONDS
-        stream.next = await self._end(stream.name) + 1
+        end = await self.end(stream.tenant, stream.endpoint)
+        taken = await self._taken(stream, block["first"])
+        stream.next, unwritten = end + 1, []
         for ticket in stream.unwritten:
+            known = taken.get(ticket.key.stored)
+            if known is not None:
+                ticket.number = known  # Whoever has our work by now has numbered it.
+                continue
             ticket.number = stream.next
             stream.next += 1
+            unwritten.append(ticket)
+        stream.unwritten = unwritten
 
-    @staticmethod
-    def _written(stream: _Stream, count: int) -> None:
+    async def _taken(self, stream: _Stream, first: int) -> dict[str, int]:
+        """Return what others have written from a number on, by primary key."""
+        query: Document = {"stream": stream.name, "first": {"$gte": first}}
+        return {each.key.stored: each.number async for block in self._blocks.find(query) for each in _tickets(block)}
+
+    def _written(self, stream: _Stream, count: int) -> None:
+        stream.seen_at = self._clock()
         del stream.unwritten[:count]
         stream.blocks_since_note += 1
         stream.grown.set()
@@ -197,6 +321,6 @@ def _name(tenant: str, endpoint: str) -> str:
 def _tickets(block: Document) -> list[Ticket]:
     tenant, _, endpoint = block["stream"].partition("/")
     return [
-        Ticket(DeliveryKey(tenant, endpoint, moment, origin), event_id, block["first"] + place)
-        for place, (moment, origin, event_id) in enumerate(orjson.loads(block["entries"]))
+        Ticket(DeliveryKey(tenant, endpoint, moment, origin), event_id, block["first"] + place, *body)
+        for place, (moment, origin, event_id, *body) in enumerate(orjson.loads(block["entries"]))
     ]

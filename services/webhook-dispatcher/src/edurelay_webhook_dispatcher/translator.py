@@ -57,7 +57,7 @@ class Translator:
         if work.ids is None:
             return True
         try:
-            work.body = await self._translated(work.key.tenant, work.ids, work)
+            work.body = await in_ids_of(self._external_ids, work.key.tenant, work.ids, work.event_type, work.body)
         except MappingAway as error:
             self._away(error)
             return False
@@ -75,14 +75,6 @@ class Translator:
         else:
             self._recorder.put(work, State(DeliveryStatus.PENDING, due=clock.now()))
 
-    async def _translated(self, tenant: str, connection: str, work: Work) -> bytes:
-        try:
-            body = orjson.loads(work.body)
-        except orjson.JSONDecodeError:
-            return work.body  # Its data is no JSON, as nothing of ours publishes it: there are no ids in it.
-        foreign = await self._external_ids.find(tenant, connection, ids_in(body, work.event_type))
-        return with_foreign_ids(body, work.event_type, foreign)
-
     def _away(self, error: MappingAway) -> None:
         now = time.monotonic()
         if now < self._away_until:
@@ -95,3 +87,13 @@ class Translator:
     def _put_off(self, work: Work) -> None:
         wait = max(0.0, self._away_until - time.monotonic())
         self._recorder.put(work, State(DeliveryStatus.PENDING, due=clock.now() + wait))
+
+
+async def in_ids_of(external_ids: ExternalIds, tenant: str, connection: str, event_type: str, body: bytes) -> bytes:
+    """Return a body with a connection's ids in the place of ours. Raises `MappingAway`."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body  # Its data is no JSON, as nothing of ours publishes it: there are no ids in it.
+    foreign = await external_ids.find(tenant, connection, ids_in(value, event_type))
+    return with_foreign_ids(value, event_type, foreign)

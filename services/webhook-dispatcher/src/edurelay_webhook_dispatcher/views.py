@@ -139,19 +139,29 @@ class AttemptPage(BaseModel):
 
 
 class StreamedEvent(BaseModel):
-    """One delivery in its endpoint's stream. `event` is the body as it is delivered, None where the log no longer has
-    it."""
+    """One event in its endpoint's stream. `event` is the body as it is delivered; it is None, as the type may be, where
+    the log no longer has it. Where nothing is sent there is no delivery."""
 
     sequence: int
-    delivery_id: str
+    delivery_id: str | None
     event_id: str
+    event_type: str | None
     event: Any = None
 
 
 class StreamPage(BaseModel):
-    """A part of an endpoint's stream."""
+    """A part of an endpoint's stream: what is behind the number `after`. `committed` is up to where it was handled."""
 
     data: list[StreamedEvent]
+    after: int
+    committed: int
+
+
+class Committed(BaseModel):
+    """Up to where a stream was handled, and up to where it was said to be before."""
+
+    committed: int
+    before: int
 
 
 class Ledger(BaseModel):

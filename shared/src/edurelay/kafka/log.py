@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +15,9 @@ from edurelay.kafka.reader import Reader
 
 #: How far the clocks of producers may be apart: the log is in order of arrival, the timestamps are theirs.
 _SKEW_MS = 60_000
+
+#: What is no further ahead than so many messages is read on to; for anything else it is begun anew.
+_NEAR = 500
 
 #: How long to wait for what is known to be there.
 _READ_SECONDS = 10.0
@@ -60,6 +63,30 @@ class LogReader:
                 reader.only()
         return None
 
+    async def read_some(self, topic: Topic, positions: Collection[tuple[int, int]]) -> dict[tuple[int, int], Received]:
+        """Return those of the messages at these positions (partition, offset) that are there (still). Raises
+        `KafkaUnavailable`."""
+        found: dict[tuple[int, int], Received] = {}
+        if not positions:
+            return found
+        wanted: defaultdict[int, list[int]] = defaultdict(list)
+        for partition, offset in sorted(positions):
+            wanted[partition].append(offset)
+        async with self._turns[topic]:
+            reader = await self._reader(topic)
+            ends, beginnings = await asyncio.gather(reader.ends(), reader.beginnings())
+            try:
+                async with asyncio.timeout(_READ_SECONDS):
+                    for partition, offsets in wanted.items():
+                        there = [each for each in offsets if beginnings[partition] <= each < ends[partition]]
+                        async for received in _read_these(reader, partition, there):
+                            found[partition, received.offset] = received
+            except TimeoutError as error:
+                raise KafkaUnavailable(f"{topic.name} could not be read") from error
+            finally:
+                reader.only()
+        return found
+
     async def read_between(self, topic: Topic, since_ms: int, until_ms: int) -> AsyncIterator[list[Received]]:
         """Yield the messages with a timestamp from `since_ms` on and before `until_ms`, as of now.
 
@@ -99,3 +126,22 @@ class LogReader:
             reader.only()
             self._readers[topic] = reader
         return reader
+
+
+async def _read_these(reader: Reader, partition: int, offsets: list[int]) -> AsyncIterator[Received]:
+    """Yield the messages at these offsets, which are in order and before the end of the log."""
+    reader.only(partition)
+    place: int | None = None
+    while offsets:
+        if place is None or offsets[0] > place + _NEAR:
+            reader.seek({partition: offsets[0]})
+        messages = (await reader.poll(_READ_SECONDS)).get(partition, [])
+        wanted = set(offsets)
+        for received in messages:
+            if received.offset in wanted:
+                yield received
+        if messages:
+            place = messages[-1].offset + 1
+            offsets = [each for each in offsets if each >= place]
+        elif await reader.reached({partition: offsets[0] + 1}):
+            return  # What comes next are marks of the log itself.

@@ -46,7 +46,8 @@ class Subscription(InternalMessage):
     while a rotation overlaps, with the moment (Unix seconds) at which it stops signing in `secret_expiries`
     (0: never). `signing_keys`, the `whsk_` texts, and their expiries are the same for Ed25519. `auth` is the sealed
     JSON of a `ReceiverAuth`. `retry_schedule` is in seconds between attempts, None for the service's own. `probed` is a
-    disabled one that failed for too long: it is tried from time to time, and enabled where that succeeds.
+    disabled one that failed for too long: it is tried from time to time, and enabled where that succeeds. Without a
+    `url` nothing is sent: its events are numbered in its stream and read from there.
 
     An event of the wanted types is sent where `condition` (`edurelay.conditions`) holds; of its data, what the paths in
     `fields` take (`edurelay.events.projection`), None for all; with the ids of the connection `ids`, None for ours.
@@ -54,7 +55,7 @@ class Subscription(InternalMessage):
 
     id: str
     tenant: str
-    url: str
+    url: str | None = None
     event_types: list[str]
     enabled: bool = True
     probed: bool = False

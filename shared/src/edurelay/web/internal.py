@@ -41,19 +41,22 @@ def internal_path(*segments: str) -> str:
 
 class InternalClient:
     """A client of one service. What the other side refuses (4xx, or 503 with its reason) is raised as its problem;
-    whatever else goes wrong is `UpstreamUnavailable`."""
+    whatever else goes wrong is `UpstreamUnavailable`. At most `connections` calls are under way at a time."""
 
-    def __init__(self, service: str, base_url: str, token: SecretStr, *, timeout: float = 10.0) -> None:
+    def __init__(
+        self, service: str, base_url: str, token: SecretStr, *, timeout: float = 10.0, connections: int = 100
+    ) -> None:
         self._service = service
         self._base_url = base_url.rstrip("/")
         self._headers: dict[str, str] = {hdrs.AUTHORIZATION: f"Bearer {token.get_secret_value()}"}
         self._timeout = ClientTimeout(total=timeout, connect=2.0)
+        self._connections = connections
         self._session: ClientSession | None = None
         self._adapters: dict[Any, TypeAdapter[Any]] = {}
 
     async def __aenter__(self) -> Self:
         self._session = ClientSession(
-            connector=TCPConnector(limit=100, keepalive_timeout=30.0),
+            connector=TCPConnector(limit=self._connections, keepalive_timeout=30.0),
             cookie_jar=DummyCookieJar(),
             timeout=self._timeout,
             trust_env=False,

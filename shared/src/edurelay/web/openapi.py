@@ -36,6 +36,20 @@ _HEADERS = {
         "description": "`wait=N`: how many seconds to wait for the outcome; when they are up, the answer is 202.",
         "schema": {"type": "string", "examples": ["wait=30"]},
     },
+    "LastEventId": {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "description": "Of server-sent events: the `id` of the last one that was received, to go on behind it.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+}
+
+_EVENT_STREAM = {
+    "schema": {
+        "type": "string",
+        "description": "Server-sent events, for who accepts `text/event-stream`: `id` is the number, `event` the type, "
+        "`data` the same JSON as an entry of the list. A comment comes at least every 15 seconds.",
+    }
 }
 
 
@@ -128,6 +142,8 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
     if operation.waits:
         parameters.append({"$ref": "#/components/parameters/Prefer"})
+    if operation.event_stream:
+        parameters.append({"$ref": "#/components/parameters/LastEventId"})
     return parameters
 
 
@@ -154,6 +170,8 @@ def _responses(each: Documented, schemas: _Schemas) -> dict[str, Any]:
         if declared is not None:
             schema = schemas[(id(declared), "serialization")]
             responses[str(status)]["content"] = {"application/json": {"schema": schema}}
+            if each.operation.event_stream:
+                responses[str(status)]["content"]["text/event-stream"] = _EVENT_STREAM
     error = schemas[(id(each.errors.model), "serialization")]
     content = {each.errors.content_type: {"schema": error}}
     return responses | {"default": {"description": "Any error", "content": content}}

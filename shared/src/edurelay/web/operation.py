@@ -94,6 +94,7 @@ class Operation:
     raw_body: bool
     idempotent: bool
     waits: bool
+    event_stream: bool
     path_names: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -119,13 +120,15 @@ def operation(
     raw_body: bool = False,
     idempotent: bool = False,
     waits: bool = False,
+    event_stream: bool = False,
 ) -> Callable[[M], M]:
     """Declare that a method does this operation.
 
     `body` is the pydantic type of the JSON body (without `body_required` an empty one counts as `{}`), `answers` the
     type for each status, None where there is no JSON body. With `raw_body` the bytes are handed over in `Call.raw`
     as they came, of any content type and with any query, as somebody else's webhook has them. `idempotent` honours
-    `Idempotency-Key`, `waits` documents `Prefer: wait=N`.
+    `Idempotency-Key`, `waits` documents `Prefer: wait=N`, `event_stream` that a caller who
+    accepts `text/event-stream` gets server-sent events, each with an entry of the list as its data.
     """
 
     def declare(function: M) -> M:
@@ -145,6 +148,7 @@ def operation(
             raw_body=raw_body,
             idempotent=idempotent,
             waits=waits,
+            event_stream=event_stream,
         )
         return function
 

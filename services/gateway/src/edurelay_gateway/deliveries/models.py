@@ -112,28 +112,51 @@ class StreamQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    after: int = Field(
-        default=0, ge=0, le=2**53, description="The last number that is known already; 0: from the first."
+    after: int | None = Field(
+        default=None,
+        ge=0,
+        le=2**53,
+        description="The last number that is known already; 0: from the first. Unless given: what was committed.",
     )
     limit: int = Field(default=100, ge=1, le=100)
 
 
 class StreamedEvent(BaseModel):
-    """One delivery of an endpoint's stream. `event` is what is delivered, null where the log no longer has it."""
+    """One event of an endpoint's stream. `event` is what is delivered, or would be; it is null, as the type may be,
+    where the log no longer has it. Where nothing is sent there is no `delivery_id`."""
 
     model_config = ConfigDict(extra="ignore")
 
     sequence: int
-    delivery_id: str
+    delivery_id: str | None = None
     event_id: str
+    event_type: str | None = None
     event: Any = None
 
 
 class StreamPage(BaseModel):
-    """A part of an endpoint's stream, in the order of the numbers. `last` is the `after` of the next call."""
+    """A part of an endpoint's stream, in the order of the numbers, behind the number `after`. `last` is the `after` of
+    the next call, `committed` what it is unless given."""
 
     data: list[StreamedEvent]
+    after: int = 0
     last: int = 0
+    committed: int = 0
+
+
+class Commit(BaseModel):
+    """The last number that was handled, and with it all before. A lower one than before: to read again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after: int = Field(ge=0, le=2**53)
+
+
+class Committed(BaseModel):
+    """Up to where a stream was handled, and up to where it was said to be before."""
+
+    committed: int
+    before: int
 
 
 class Ledger(BaseModel):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from aiohttp import web
+
 from edurelay.web.operation import Answer, Call, operation
 from edurelay.web.paging import PageQuery
 from edurelay_gateway.deliveries.models import (
+    Commit,
+    Committed,
     Delivery,
     Ledger,
     RedeliverRequest,
@@ -29,6 +33,7 @@ from edurelay_gateway.endpoints.models import (
     SecretRotation,
 )
 from edurelay_gateway.endpoints.service import Endpoints
+from edurelay_gateway.endpoints.streaming import EventStreams, wanted_by
 from edurelay_gateway.endpoints.traffic import EndpointTraffic
 from edurelay_gateway.pages import after, cut
 
@@ -40,9 +45,12 @@ LONGEST_WAIT = 60.0
 class EndpointApi:
     """A tenant's webhook endpoints."""
 
-    def __init__(self, endpoints: Endpoints, traffic: EndpointTraffic, conditions: Conditions) -> None:
+    def __init__(
+        self, endpoints: Endpoints, traffic: EndpointTraffic, streams: EventStreams, conditions: Conditions
+    ) -> None:
         self._endpoints = endpoints
         self._traffic = traffic
+        self._streams = streams
         self._conditions = conditions
 
     @operation(
@@ -55,7 +63,8 @@ class EndpointApi:
         idempotent=True,
     )
     async def create_endpoint(self, call: Call[EndpointCreate, None]) -> Answer:
-        """The secret is in the answer; its deliveries are signed with it."""
+        """The secret is in the answer; its deliveries are signed with it. Without a URL there are none: its events are
+        read from its stream."""
         endpoint, secret, matched = await self._endpoints.create(call.tenant, call.body)
         public_key = endpoint.signing_keys[0].public if endpoint.signing_keys else None
         created = EndpointCreated(
@@ -209,16 +218,34 @@ class EndpointApi:
         query=StreamQuery,
         answers={200: StreamPage},
         waits=True,
+        event_stream=True,
     )
-    async def read_stream(self, call: Call[None, StreamQuery]) -> Answer:
+    async def read_stream(self, call: Call[None, StreamQuery]) -> Answer | web.StreamResponse:
         """What the endpoint gets, under numbers without a gap, whether or not it has arrived: to fill a gap, or to read
-        it all without receiving webhooks. With `Prefer: wait=N` the answer comes once there is something."""
+        it all without receiving webhooks. With `Prefer: wait=N` the answer comes once there is something. What was
+        deleted for its age is a 410, whose `first` is the first number that is still there."""
+        if wanted_by(call.request):
+            return await self._streams.serve(call)
         wait = call.wait_seconds(LONGEST_WAIT)
         return Answer(body=await self._traffic.stream(call.tenant, call.path["endpoint_id"], call.query, wait))
 
+    @operation(
+        "POST",
+        f"{ONE}/events/commit",
+        summary="Commit what was read",
+        tag="endpoints",
+        body=Commit,
+        answers={200: Committed},
+        idempotent=True,
+    )
+    async def commit_stream(self, call: Call[Commit, None]) -> Answer:
+        """From then on the stream is read behind that number, where nothing else is said."""
+        return Answer(body=await self._traffic.commit(call.tenant, call.path["endpoint_id"], call.body))
+
     @operation("GET", f"{ONE}/ledger", summary="Show the ledger", tag="endpoints", answers={200: Ledger})
     async def get_ledger(self, call: Call[None, None]) -> Answer:
-        """matched = delivered + pending + dead_lettered, always."""
+        """matched = delivered + pending + dead_lettered, always. Without a URL, what was committed counts as
+        delivered."""
         return Answer(body=await self._traffic.ledger(call.tenant, call.path["endpoint_id"]))
 
 

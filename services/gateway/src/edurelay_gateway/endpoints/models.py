@@ -43,7 +43,7 @@ class EndpointCreate(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: Url
+    url: Url | None = Field(description="Where events are sent to; null: nothing is sent, the stream is read.")
     event_types: EventPatterns = Field(description="Types, or patterns: `student.*`, `*.created`, or `*` for all.")
     enabled: bool = True
     description: Description = ""
@@ -73,7 +73,7 @@ class EndpointChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: Url = ""
+    url: Url | None = ""
     event_types: EventPatterns = []
     enabled: bool = True
     description: Description = ""
@@ -99,7 +99,7 @@ class EndpointView(BaseModel):
     set, and when and why last."""
 
     id: str
-    url: str
+    url: str | None
     event_types: list[str]
     enabled: bool
     disabled_reason: str | None
@@ -131,9 +131,10 @@ class EndpointChanged(EndpointView):
 
 
 class EndpointCreated(EndpointChanged):
-    """A new endpoint with the secret that its deliveries are signed with, and the public key where it has one."""
+    """A new endpoint with the secret that its deliveries are signed with, if it has any, and the public key where it
+    has one."""
 
-    secret: str
+    secret: str | None
     public_key: str | None
 
 
@@ -241,7 +242,7 @@ class StoredEndpoint(BaseModel):
 
     id: str = Field(alias="_id")
     tenant: str
-    url: str
+    url: str | None
     event_types: list[str]
     enabled: bool
     disabled_reason: str | None = None

@@ -18,6 +18,7 @@ from edurelay.messages.subscriptions import SignatureAlgorithm
 from edurelay_gateway.connections.store import ConnectionStore
 from edurelay_gateway.endpoints.authentication import EndpointAuth, check_together
 from edurelay_gateway.endpoints.choosing import ConditionFailures, Conditions
+from edurelay_gateway.endpoints.kinds import check_only_read, check_same_kind, check_sent_to
 from edurelay_gateway.endpoints.models import (
     EndpointChange,
     EndpointCreate,
@@ -67,23 +68,30 @@ class Endpoints:
         self._clock = clock
         self._counting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def create(self, tenant: str, wanted: EndpointCreate) -> tuple[StoredEndpoint, str, bool | None]:
+    async def create(self, tenant: str, wanted: EndpointCreate) -> tuple[StoredEndpoint, str | None, bool | None]:
         """Make an endpoint; return it with its signing secret, and whether its condition holds for the example. Raises
-        `UrlNotAllowed`, `AuthNotAllowed`, `UnknownConnection`, `ExampleFailed`, `TooManyEndpoints`."""
-        self._check_url(wanted.url)
+        `UrlNotAllowed`, `OnlyForSending`, `AuthNotAllowed`, `UnknownConnection`, `ExampleFailed`,
+        `TooManyEndpoints`."""
+        if wanted.url is not None:
+            self._check_url(wanted.url)
+        else:
+            check_only_read(wanted.model_dump())
         await self._check_connection(tenant, wanted.ids)
         matched = await self._conditions.example_matches(wanted.condition, wanted.condition_example)
         endpoint_id, moment = new_id("ep"), now()
         auth = await self._auth.sealed(tenant, endpoint_id, wanted.auth, now=self._clock())
-        check_together(wanted.url, wanted.headers, wanted.auth)
-        secret, sealed = self._keys.fresh(tenant, endpoint_id)
+        secret, secrets = None, []
+        if wanted.url is not None:
+            check_together(wanted.url, wanted.headers, wanted.auth)
+            secret, sealed = self._keys.fresh(tenant, endpoint_id)
+            secrets = [StoredSecret(sealed=sealed)]
         asymmetric = SignatureAlgorithm.V1A in wanted.signature_algorithms
         endpoint = StoredEndpoint(
             **wanted.model_dump(exclude={"auth", "condition_example"}),
             id=endpoint_id,
             tenant=tenant,
             auth=auth,
-            secrets=[StoredSecret(sealed=sealed)],
+            secrets=secrets,
             signing_keys=[self._keys.fresh_key(tenant, endpoint_id)] if asymmetric else [],
             version=1,
             created_at=moment,
@@ -111,16 +119,23 @@ class Endpoints:
         return await self._store.of(tenant).page(limit=limit, after=after)
 
     async def secrets(self, tenant: str, endpoint_id: str) -> EndpointSecrets:
-        """Return what the endpoint's deliveries are signed with. Raises `Missing`."""
-        return self._keys.shown(await self.get(tenant, endpoint_id), now=self._clock())
+        """Return what the endpoint's deliveries are signed with. Raises `Missing`, `NothingIsSent`."""
+        endpoint = await self.get(tenant, endpoint_id)
+        check_sent_to(endpoint)
+        return self._keys.shown(endpoint, now=self._clock())
 
     async def change(self, tenant: str, endpoint_id: str, wanted: EndpointChange) -> tuple[StoredEndpoint, bool | None]:
         """Change what `wanted` sets; return the endpoint, and whether its condition holds for the example. Raises
-        `Missing`, `UrlNotAllowed`, `AuthNotAllowed`, `UnknownConnection`, `ExampleFailed`, `ChangedMeanwhile`."""
+        `Missing`, `UrlNotAllowed`, `OnlyForSending`, `AuthNotAllowed`, `UnknownConnection`, `ExampleFailed`,
+        `ChangedMeanwhile`."""
         changes = wanted.model_dump(include=wanted.model_fields_set - {"condition_example"})
-        if "url" in changes:
+        if "url" in changes and wanted.url is not None:
             self._check_url(wanted.url)
         seen = await self.get(tenant, endpoint_id)
+        if "url" in changes:
+            check_same_kind(seen, wanted.url)
+        if seen.url is None:
+            check_only_read(changes)
         await self._check_connection(tenant, wanted.ids)
         condition = wanted.condition if "condition" in changes else seen.condition
         matched = await self._conditions.example_matches(condition, wanted.condition_example)
@@ -136,7 +151,8 @@ class Endpoints:
 
         def decide(seen: StoredEndpoint) -> dict[str, object]:
             changed = seen.model_copy(update=changes)
-            check_together(changed.url, changed.headers, changed.auth.view if changed.auth is not None else None)
+            if changed.url is not None:
+                check_together(changed.url, changed.headers, changed.auth.view if changed.auth is not None else None)
             if SignatureAlgorithm.V1A in changed.signature_algorithms and not seen.signing_keys:
                 return changes | {"signing_keys": [self._keys.fresh_key(tenant, endpoint_id)]}
             return changes
@@ -180,12 +196,13 @@ class Endpoints:
 
     async def rotate_secret(self, tenant: str, endpoint_id: str, overlap: float) -> EndpointSecrets:
         """Replace the secret, and the key of Ed25519 where there is one; the present ones sign beside the new ones for
-        `overlap` seconds. Raises `Missing`, `TooManySecrets`, `ChangedMeanwhile`."""
+        `overlap` seconds. Raises `Missing`, `NothingIsSent`, `TooManySecrets`, `ChangedMeanwhile`."""
         _, sealed = self._keys.fresh(tenant, endpoint_id)
         key = self._keys.fresh_key(tenant, endpoint_id)
         moment = self._clock()
 
         def decide(seen: StoredEndpoint) -> dict[str, object]:
+            check_sent_to(seen)
             secrets = rotated(seen.secrets, StoredSecret(sealed=sealed), now=moment, overlap=overlap)
             keys = rotated(seen.signing_keys, key, now=moment, overlap=overlap) if seen.signing_keys else []
             return {"secrets": secrets, "signing_keys": keys}

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 from edurelay.web.problems import Problem
 from edurelay_gateway.deliveries.models import (
+    Commit,
+    Committed,
     Delivery,
     Ledger,
     RedeliverRequest,
@@ -34,11 +36,20 @@ LONGEST_TURN = 5.0
 
 class EndpointTraffic:
     """Asks the dispatcher about endpoints that exist here. A new one reaches it through Kafka, a moment later than
-    its owner has the answer, so that it is asked again for a while where it does not know the endpoint yet."""
+    its owner has the answer, so that it is asked again for a while where it does not know the endpoint yet. Who reads
+    `streams` waits there, which keeps nobody else from asking. Nobody is let wait when it is `stopping`."""
 
-    def __init__(self, endpoints: Endpoints, dispatcher: DispatcherService) -> None:
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        dispatcher: DispatcherService,
+        streams: DispatcherService,
+        stopping: asyncio.Event,
+    ) -> None:
         self._endpoints = endpoints
         self._dispatcher = dispatcher
+        self._streams = streams
+        self._stopping = stopping
 
     async def test(self, tenant: str, endpoint_id: str, event_type: str) -> Delivery:
         """Send a test event. Raises `Missing`, `NotInForce`."""
@@ -60,12 +71,25 @@ class EndpointTraffic:
         deadline = time.monotonic() + wait
         while True:
             turn = min(max(deadline - time.monotonic(), 0.0), LONGEST_TURN)
-            page = await self._ask(
-                tenant, endpoint_id, partial(self._dispatcher.stream, tenant, endpoint_id, query, turn)
-            )
-            if page.data or time.monotonic() >= deadline:
-                page.last = page.data[-1].sequence if page.data else query.after
+            page = await self.turn(tenant, endpoint_id, query, turn)
+            if page.data or time.monotonic() >= deadline or self._stopping.is_set():
                 return page
+
+    async def turn(
+        self, tenant: str, endpoint_id: str, query: StreamQuery, seconds: float = LONGEST_TURN
+    ) -> StreamPage:
+        """Return the same, waiting for as long as the dispatcher lets anybody wait. Raises `Missing`, `NotInForce`."""
+        page = await self._ask(tenant, endpoint_id, partial(self._streams.stream, tenant, endpoint_id, query, seconds))
+        page.last = page.data[-1].sequence if page.data else page.after
+        return page
+
+    async def commit(self, tenant: str, endpoint_id: str, wanted: Commit) -> Committed:
+        """Keep up to where the stream was handled. Raises `Missing`, `NotInForce`."""
+        return await self._ask(tenant, endpoint_id, lambda: self._dispatcher.commit(tenant, endpoint_id, wanted))
+
+    async def check(self, tenant: str, endpoint_id: str) -> None:
+        """Raise `Missing` where there is no such endpoint."""
+        await self._endpoints.get(tenant, endpoint_id)
 
     async def redelivery(self, tenant: str, endpoint_id: str, redelivery_id: str) -> Redelivery:
         """Return how far a redelivery is. Raises `Missing`."""

@@ -7,6 +7,8 @@ from edurelay.events.examples import example_of
 from edurelay.web.internal import InternalClient, internal_path
 from edurelay_gateway.deliveries.models import (
     AttemptPage,
+    Commit,
+    Committed,
     Delivery,
     DeliveryPage,
     DeliveryQuery,
@@ -70,6 +72,10 @@ class DispatcherService:
         """Return a part of an endpoint's stream, as soon as there is one, or an empty one after `wait` seconds."""
         wanted = {"after": query.after, "limit": query.limit, "wait": wait}
         return await self._client.get(_endpoint(tenant, endpoint_id, "events"), StreamPage, query=wanted)
+
+    async def commit(self, tenant: str, endpoint_id: str, wanted: Commit) -> Committed:
+        """Keep up to where an endpoint's stream was handled."""
+        return await self._client.post(_endpoint(tenant, endpoint_id, "events", "commit"), wanted, Committed)
 
     async def ledger(self, tenant: str, endpoint_id: str) -> Ledger:
         """Return how many deliveries of an endpoint stand where."""

@@ -112,6 +112,7 @@ class Dispatcher:
     endpoints: Endpoints
     courier: Courier
     probes: Probes
+    retrier: Retrier
     gateway: Receiver
 
 
@@ -177,7 +178,7 @@ async def dispatcher(
         parts = (recorder.run(), courier.run(), order.run(), retrier.run(), health.run(), notices.run(), read())
         tasks = [asyncio.create_task(part) for part in parts]
         try:
-            yield Dispatcher(kept, Repository(kept, TENANT), endpoints, courier, probes, gateway)
+            yield Dispatcher(kept, Repository(kept, TENANT), endpoints, courier, probes, retrier, gateway)
         finally:
             # What was begun dies with the process.
             tasks += [task for lane in courier.lanes() for task in lane.under_way.values()]

@@ -77,6 +77,7 @@ class Figures:
     fan_out: dict[str, float] | None = None
     isolation_p99_ms: dict[str, float] | None = None
     recovery: dict[str, float] | None = None
+    pending: dict[str, dict[str, float]] | None = None
     memory_mb: dict[str, dict[str, float]] | None = None
 
     def document(self) -> dict[str, Any]:
@@ -88,6 +89,7 @@ class Figures:
             "fan_out": self.fan_out,
             "isolation_p99_ms": self.isolation_p99_ms,
             "recovery": self.recovery,
+            "pending": self.pending,
             "memory_mb": self.memory_mb,
         }
 
@@ -106,6 +108,9 @@ class Figures:
         if self.isolation_p99_ms is not None:
             shown = "   ".join(f"{name.replace('_', ' ')} {value:.1f}" for name, value in self.isolation_p99_ms.items())
             console.print(f"\np99 of a healthy endpoint, ms: {shown}")
+        for count, figures in (self.pending or {}).items():
+            shown = "   ".join(f"{name} {value:g}" for name, value in figures.items())
+            console.print(f"\nwith {int(count):,} pending: {shown}")
         if self.recovery is not None:
             shown = "   ".join(f"{name} {value:g}" for name, value in self.recovery.items())
             console.print(f"\nafter kill -9 of all services: {shown}")

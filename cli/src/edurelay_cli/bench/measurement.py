@@ -13,12 +13,23 @@ from rich.console import Console
 from edurelay_cli.bench.figures import Figures
 from edurelay_cli.bench.ground import ground
 from edurelay_cli.bench.sizes import Sizes
-from edurelay_cli.bench.stages import delivery, fan_out, gateway, isolation, latency, mapping, memory, recovery, system
+from edurelay_cli.bench.stages import (
+    delivery,
+    fan_out,
+    gateway,
+    isolation,
+    latency,
+    mapping,
+    memory,
+    pending,
+    recovery,
+    system,
+)
 from edurelay_cli.stack import StackFolder
 
 _RATES = {"gateway": gateway.measure, "mapping": mapping.measure, "delivery": delivery.measure}
 
-STAGES = (*_RATES, "system", "latency", "fan-out", "isolation", "recovery", "memory")
+STAGES = (*_RATES, "system", "latency", "fan-out", "isolation", "recovery", "pending", "memory")
 
 
 async def measure(folder: StackFolder, sizes: Sizes, stages: Collection[str], console: Console) -> Figures:
@@ -59,6 +70,9 @@ async def _measure_speed(
         if "recovery" in stages:
             console.print("[dim]… recovery[/]")
             figures.recovery = await recovery.measure(place)
+        if "pending" in stages:
+            console.print(f"[dim]… {' and '.join(f'{size:,}' for size in sizes.pending)} pending[/]")
+            figures.pending = await pending.measure(place)
 
 
 async def _measure_memory(folder: StackFolder, sizes: Sizes, console: Console, figures: Figures) -> None:

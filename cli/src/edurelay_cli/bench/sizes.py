@@ -8,8 +8,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """Counts a round, rounds, and seconds. `fan_out` is events and endpoints, `widest` the endpoints of one event,
-    `neighbours` are hanging and dead endpoints, `recovered` the events in the middle of which everything is killed, and
-    `memory` the two sizes of a sync whose memory is compared."""
+    `neighbours` are hanging and dead endpoints, `recovered` the events in the middle of which everything is killed,
+    `memory` the two sizes of a sync whose memory is compared, and `pending` the numbers of due retries that are."""
 
     rounds: int
     published: int
@@ -23,6 +23,7 @@ class Sizes:
     neighbours: tuple[int, int]
     recovered: int
     memory: tuple[int, int]
+    pending: tuple[int, ...]
 
 
 FULL = Sizes(
@@ -38,6 +39,7 @@ FULL = Sizes(
     neighbours=(100, 1_000),
     recovered=5_000,
     memory=(10_000, 100_000),
+    pending=(10_000, 1_000_000),
 )
 
 QUICK = Sizes(
@@ -53,6 +55,7 @@ QUICK = Sizes(
     neighbours=(5, 20),
     recovered=400,
     memory=(500, 1_000),
+    pending=(1_000, 3_000),
 )
 
 #: How many publishers there are at a time.

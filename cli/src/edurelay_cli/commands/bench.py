@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -13,13 +14,25 @@ from edurelay_cli.embedded.kafka import DownloadFailed
 from edurelay_cli.embedded.process import ProcessFailed
 from edurelay_cli.stack import AlreadyRunning, StackFolder
 
-_STAGES = ("gateway", "mapping", "delivery", "system", "latency", "fan-out", "isolation", "recovery", "memory")
+_STAGES = (
+    "gateway",
+    "mapping",
+    "delivery",
+    "system",
+    "latency",
+    "fan-out",
+    "isolation",
+    "recovery",
+    "pending",
+    "memory",
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--only", choices=_STAGES, action="append", help="measure this alone, and write no file")
     parser.add_argument("--quick", action="store_true", help="small numbers, to see that everything works")
+    parser.add_argument("--pending", type=int, nargs="+", help="other numbers of pending deliveries, growing")
     parser.add_argument("--folder", type=Path, default=Path(".edurelay"), help="where bench.json is written")
 
 
@@ -37,9 +50,12 @@ def run(options: argparse.Namespace) -> int:
     console = Console(highlight=False)
     cores = hold_two_cores()
     console.print(f"[dim]on the cores {cores}; anything else that runs there makes the figures worse[/]")
+    sizes = QUICK if options.quick else FULL
+    if options.pending:
+        sizes = replace(sizes, pending=tuple(options.pending))
     try:
         with folder.held():
-            figures = uvloop.run(measure(folder, QUICK if options.quick else FULL, options.only or _STAGES, console))
+            figures = uvloop.run(measure(folder, sizes, options.only or _STAGES, console))
     except (AlreadyRunning, DownloadFailed, ProcessFailed, BenchFailed) as error:
         raise CommandFailed(str(error)) from error
     except TimeoutError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -60,6 +61,8 @@ NAME = "webhook-dispatcher"
 #: has no room for as many again is paused, and then misses the fetch that is under way.
 MAX_UNFINISHED = 400
 AT_A_TIME = 100
+#: How many file descriptors are left for the stores, the API and all else.
+OTHER_DESCRIPTORS = 512
 #: How long the mapping service may take for some ids, in seconds: their deliveries wait in memory for so long.
 MAPPING_SECONDS = 2.0
 
@@ -138,7 +141,7 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
         schedule=settings.schedule,
         lease=LEASE,
         gone=notices.gone,
-        places=settings.max_attempts,
+        places=_affordable(settings.max_attempts),
     )
     endpoints.closed = courier.forget
     lifetime.spawn("the courier", courier.run())
@@ -199,6 +202,18 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
         table=PROBLEMS,
     )
     await lifetime.enter("the internal API", serve(application, settings.http_host, settings.http_port))
+
+
+def _affordable(attempts: int) -> int:
+    """Return how many of so many attempts this process has file descriptors for; where it may have more, it takes
+    them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OTHER_DESCRIPTORS + 2 * attempts  # An attempt's connection is kept a while for the next one.
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        return max(1, min(attempts, (soft - OTHER_DESCRIPTORS) // 2))
+    return attempts
 
 
 @asynccontextmanager

@@ -2,11 +2,15 @@
 
 The order within a batch is what makes a crash harmless: documents first, then the attempt messages, and only then
 is the log told that it may forget. Every write can be repeated.
+
+What arrived at its first attempt goes another way than the rest: it is an insert, whatever else there is to write of
+deliveries that fail, and does not wait for that.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
@@ -31,8 +35,10 @@ from edurelay_webhook_dispatcher.work import State, Work
 #: How long a first entry waits for company, in seconds, and how many entries are written at once.
 LINGER = 0.02
 LARGEST = 200
-#: With so many attempts made and not written down no other begins: they are what comes twice if the process dies.
+#: With so many deliveries arrived and not written down no other attempt begins: they are what comes twice if the
+#: process dies. What failed comes again in any case, and only has to find room in memory.
 UNWRITTEN = 256
+UNWRITTEN_FAILURES = 4_096
 #: How many attempts a delivery's history keeps.
 HISTORY = 50
 
@@ -49,24 +55,39 @@ class _Written:
     first: bool
 
 
+class _Line:
+    """What waits to be written, in its order. A first entry waits for company."""
+
+    def __init__(self) -> None:
+        self.entries: list[_Written] = []
+        #: What is being written.
+        self.writing: list[_Written] = []
+        self.matched: list[tuple[Entry, Callable[[], None]]] = []
+        self.numbered: list[Callable[[], None]] = []
+        self.wake = asyncio.Event()
+        self.empty = asyncio.Event()
+        self.empty.set()
+
+    def stir(self) -> None:
+        """Say that there is something."""
+        self.empty.clear()
+        self.wake.set()
+
+
 class Recorder:
-    """Takes states from everywhere and writes them from one task; `run` has to run for as long as it is used. `lease`
+    """Takes states from everywhere and writes them; `run` has to run for as long as it is used. `lease`
     is how long, in seconds, a delivery is left to whoever is at work on it."""
 
     def __init__(self, store: Store, producer: Producer, *, lease: float) -> None:
         self._store = store
         self._producer = producer
         self._lease = lease
-        self._entries: list[_Written] = []
-        self._writing: list[_Written] = []
-        self._matched: list[tuple[Entry, Callable[[], None]]] = []
-        self._numbered: list[Callable[[], None]] = []
-        self._unwritten = 0
+        #: What arrived at its first attempt, and the rest.
+        self._arrived = _Line()
+        self._others = _Line()
+        self._unwritten = Counter[bool]()
         self._room = asyncio.Event()
         self._room.set()
-        self._wake = asyncio.Event()
-        self._empty = asyncio.Event()
-        self._empty.set()
         #: Called with a delivery that keeps its place in a chain, when it is about to be written, and when it is.
         self.moved: Callable[[Work, State], None] = lambda work, state: None
         self.written: Callable[[Work, State], None] = lambda work, state: None
@@ -75,23 +96,25 @@ class Recorder:
 
     def matched(self, event: Entry, settled: Callable[[], None]) -> None:
         """Write an event into the index; `settled` is called when it is there."""
-        self._matched.append((event, settled))
-        self._stir()
+        self._arrived.matched.append((event, settled))
+        self._arrived.stir()
 
     def numbered(self, settled: Callable[[], None]) -> None:
         """Call `settled` when every number that was given out by now is in its stream."""
-        self._numbered.append(settled)
-        self._stir()
+        self._arrived.numbered.append(settled)
+        self._arrived.stir()
 
     def put(self, work: Work, state: State, attempt: Attempt | None = None) -> None:
         """Write where a delivery stands, and the attempt that left it there."""
         if attempt is not None:
-            self._unwritten += 1
+            self._unwritten[state.delivered] += 1
             work.attempts.append(kept(len(work.attempts) + 1, attempt))
             del work.attempts[:-HISTORY]
-        self._entries.append(_Written(work, state, attempt, first=not work.recorded))
+        # Nothing else is ever written of what arrived before anything was.
+        line = self._arrived if state.delivered and not work.recorded else self._others
+        line.entries.append(_Written(work, state, attempt, first=not work.recorded))
         work.recorded = True
-        self._stir()
+        line.stir()
         if work.chain is not None:
             self.moved(work, state)
 
@@ -101,12 +124,13 @@ class Recorder:
 
     def unwritten(self) -> set[str]:
         """Return the primary keys of what was put and is not written yet."""
-        return {entry.work.key.stored for entry in (*self._entries, *self._writing)}
+        lines = (self._arrived, self._others)
+        return {entry.work.key.stored for line in lines for entry in (*line.entries, *line.writing)}
 
     async def room(self) -> None:
         """Return when another attempt may begin. What is under way does not count, or a few receivers that hang
         would hold everybody up."""
-        while self._unwritten >= UNWRITTEN:
+        while self._unwritten[True] >= UNWRITTEN or self._unwritten[False] >= UNWRITTEN_FAILURES:
             self._room.clear()
             await self._room.wait()
 
@@ -116,34 +140,35 @@ class Recorder:
 
     async def drained(self) -> None:
         """Return when everything that was put has been written."""
-        await self._empty.wait()
+        for line in (self._arrived, self._others):
+            await line.empty.wait()
 
     async def run(self) -> None:
         """Write, until cancelled. A store or a broker that is away is waited for."""
+        async with asyncio.TaskGroup() as lines:
+            for line in (self._arrived, self._others):
+                lines.create_task(self._write_out(line))
+
+    async def _write_out(self, line: _Line) -> None:
         while True:
-            await self._wake.wait()
-            self._wake.clear()
-            if len(self._entries) + len(self._matched) < LARGEST:
+            await line.wake.wait()
+            line.wake.clear()
+            if len(line.entries) + len(line.matched) < LARGEST:
                 await asyncio.sleep(LINGER)
-            while self._entries or self._matched or self._numbered:
-                entries, self._entries = self._entries[:LARGEST], self._entries[LARGEST:]
-                matched, self._matched = self._matched[:LARGEST], self._matched[LARGEST:]
-                numbered, self._numbered = self._numbered, []
+            while line.entries or line.matched or line.numbered:
+                line.writing, line.entries = line.entries[:LARGEST], line.entries[LARGEST:]
+                matched, line.matched = line.matched[:LARGEST], line.matched[LARGEST:]
+                numbered, line.numbered = line.numbered, []
                 with DELIVERY_SECONDS.of("store").time():
-                    await self._persist(entries, matched)
+                    await self._persist(line.writing, matched)
+                line.writing = []
                 for settled in numbered:
                     settled()
-            self._empty.set()
-
-    def _stir(self) -> None:
-        self._empty.clear()
-        self._wake.set()
+            line.empty.set()
 
     async def _persist(self, entries: list[_Written], matched: list[tuple[Entry, Callable[[], None]]]) -> None:
-        self._writing = entries
         await until_done(lambda: self._write(entries, [event for event, _ in matched]), self._complain)
-        self._writing = []
-        self._unwritten -= sum(entry.attempt is not None for entry in entries)
+        self._unwritten.subtract(entry.state.delivered for entry in entries if entry.attempt is not None)
         self._room.set()
         for entry in entries:
             entry.work.settle()
@@ -153,7 +178,7 @@ class Recorder:
             settled()
 
     def _complain(self, error: Exception) -> None:
-        _log.warning("states could not be written, trying again", reason=str(error), waiting=len(self._entries))
+        _log.warning("states could not be written, trying again", reason=str(error), waiting=len(self._others.entries))
 
     async def _write(self, entries: list[_Written], events: list[Entry]) -> None:
         await together(self._store.events.add(events), self._write_deliveries(entries))

@@ -178,8 +178,7 @@ class Retrier:
         try:
             ordered = self._precedence.ordered(endpoint_id)
             # Much of what is due may only wait, and would hide what does not.
-            head = await self._store.backlog.head(endpoint_id, (TAKEN if ordered else room) + 1)
-            head = self._left_to_others(endpoint_id, head, now)
+            head = await self._head(endpoint_id, (TAKEN if ordered else room) + 1, now)
             if ordered:
                 head = await self._those_in_turn(head, now)
             due = self._due(endpoint_id, head, now)[:room]
@@ -192,13 +191,16 @@ class Retrier:
         else:
             self._plan(endpoint_id, head, due, now)
 
-    def _left_to_others(self, endpoint_id: str, head: Head, now: float) -> Head:
-        """Leave out what is in our hands, although its lease was over before it was renewed: whoever stalled makes no
-        attempt beside its own."""
-        if not any(each["due_at"] <= now for each in head.entries):
-            return head
+    async def _head(self, endpoint_id: str, limit: int, now: float) -> Head:
+        """Return the first of a queue, without what is in our own hands although its lease was over before it was
+        renewed: whoever stalled makes no attempt beside its own."""
+        # Taken before the queue is read: what has ended since is due when the queue says so, and not as it was read.
         ours = self._courier.in_hand(endpoint_id) | self._recorder.unwritten()
-        return replace(head, entries=[each for each in head.entries if each["due_at"] > now or each["_id"] not in ours])
+        head = await self._store.backlog.head(endpoint_id, limit)
+        entries = [each for each in head.entries if each["due_at"] > now or each["_id"] not in ours]
+        if len(entries) < len(head.entries):
+            self._note(endpoint_id, now + POLL)
+        return replace(head, entries=entries)
 
     async def _those_in_turn(self, head: Head, now: float) -> Head:
         """Put off what is due and waits for others of its chain; return the rest."""

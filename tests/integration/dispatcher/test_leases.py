@@ -7,6 +7,10 @@ import asyncio
 from e2e.receivers import receiving
 from edurelay.events.ids import new_id
 from edurelay.kafka.producer import Producer
+from edurelay.mongo import Database
+from edurelay_webhook_dispatcher import store
+from edurelay_webhook_dispatcher.probes import trial_delivery
+from edurelay_webhook_dispatcher.retrier import AGAIN
 from integration.dispatcher.world import ENDPOINT, Dispatcher, Log, Terms, dispatcher
 
 
@@ -35,3 +39,24 @@ async def test_an_attempt_under_way_is_leased_anew_and_not_made_twice(mongo_uri:
                 while (await working.repository.ledger(ENDPOINT))["delivered"] == 0:
                     await asyncio.sleep(0.05)
             assert len(receiver.requests) == 1
+
+
+async def test_what_a_dead_dispatcher_left_is_looked_for_when_the_group_shares_its_work_anew(
+    mongo_uri: str, producer: Producer
+) -> None:
+    name = new_id("test")
+    async with (
+        receiving() as receiver,
+        dispatcher(mongo_uri, name, producer, receiver.url, Log.of(), Terms(schedule=(0.0,))) as working,
+        await Database.connect(mongo_uri, name, collections=store.ALL) as database,
+    ):
+        endpoint = working.endpoints.get(ENDPOINT)
+        assert endpoint is not None
+        other = store.Store.of(database)
+        await other.add_pending([trial_delivery(endpoint)])
+        working.retrier.look_again()
+        await receiver.until(1)
+        # The queue is empty as far as it is known, and would be looked at in a minute.
+        await other.add_pending([trial_delivery(endpoint)])
+        working.retrier.look_again()
+        await receiver.until(2, AGAIN * 3 / 4)

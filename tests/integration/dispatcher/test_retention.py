@@ -223,6 +223,7 @@ async def test_what_was_written_in_the_last_minutes_stays_whatever_the_setting(
 ) -> None:
     async with archive(mongo_uri, database_name) as kept:
         await stream(kept, "ep", 3)
+        await kept.database[store.STREAMS].update_many({}, {"$set": {"at": time.time() - 600}})
         assert (await sweep(kept, days=0.0001))["blocks_of_streams"] == 0
 
 

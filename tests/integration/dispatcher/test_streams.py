@@ -171,10 +171,10 @@ async def test_another_who_has_numbered_the_same_deliveries_is_found_when_a_writ
     database: Database,
 ) -> None:
     paused, successor = await opened(database), await opened(database)
-    late, taken_over = number(paused, 0, 1, 2), number(successor, 0, 1)
+    late, taken_over = number(paused, 0, 1, 2), number(successor, 1, 0)
     await successor.write()
     await paused.write()
-    assert [ticket.number for ticket in late] == [1, 2, 3]
+    assert [ticket.number for ticket in late] == [2, 1, 3]
     assert await whole(paused) == numbered([*taken_over, late[2]])
 
 

@@ -92,6 +92,7 @@ class Dispatcher:
     repository: Repository
     endpoints: Endpoints
     courier: Courier
+    retrier: Retrier
     gateway: Receiver
 
 
@@ -148,7 +149,7 @@ async def dispatcher(
         parts = (recorder.run(), courier.run(), retrier.run(), health.run(), notices.run(), read())
         tasks = [asyncio.create_task(part) for part in parts]
         try:
-            yield Dispatcher(kept, Repository(kept, TENANT), endpoints, courier, gateway)
+            yield Dispatcher(kept, Repository(kept, TENANT), endpoints, courier, retrier, gateway)
         finally:
             # What was begun dies with the process.
             tasks += [task for lane in courier.lanes() for task in lane.under_way.values()]

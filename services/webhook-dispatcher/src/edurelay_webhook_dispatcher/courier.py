@@ -42,8 +42,8 @@ OUTCOMES = {
 
 
 class Courier:
-    """All lanes. `gone` is told of an endpoint that wants nothing any more; `lease` is for how
-    long, in seconds, what is in hand is left to us; `places` bounds the attempts under way at a time."""
+    """All lanes. `gone` is told of an endpoint that wants nothing any more; `lease` is for how long, in seconds, what
+    is in hand is left to us; `places` bounds the attempts under way at a time."""
 
     def __init__(
         self,

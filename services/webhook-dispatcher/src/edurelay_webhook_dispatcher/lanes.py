@@ -36,8 +36,8 @@ WEIGHT = 0.1
 #: one dies. What is under way for longer is leased anew after `RENEWED`, which leaves time for a slow write.
 LEASE = 13.0
 RENEWED = 8.0
-#: How many claimed deliveries a lane takes at most beyond its window, and how long, in seconds, they may wait in it,
-#: where nobody renews their leases.
+#: How many claimed deliveries a lane takes at most beyond its window, and how long they may wait in it, in seconds,
+#: with nobody to renew their leases.
 AHEAD = 100
 CLAIM_SECONDS = 6.0
 

@@ -148,7 +148,7 @@ class Retrier:
         self._looked[endpoint_id] = self._looked[self._tenant(endpoint_id)] = self._looks
         self._next[endpoint_id] = inf
         try:
-            head = self._left_to_others(endpoint_id, await self._store.backlog.head(endpoint_id, room + 1), now)
+            head = await self._head(endpoint_id, room + 1, now)
             due = self._due(endpoint_id, head, now)[:room]
             await self._claim(due, now + self._courier.lease)
         except BaseException:
@@ -159,13 +159,16 @@ class Retrier:
         else:
             self._plan(endpoint_id, head, due, now)
 
-    def _left_to_others(self, endpoint_id: str, head: Head, now: float) -> Head:
-        """Leave out what is in our hands, although its lease was over before it was renewed: whoever stalled makes no
-        attempt beside its own."""
-        if not any(each["due_at"] <= now for each in head.entries):
-            return head
+    async def _head(self, endpoint_id: str, limit: int, now: float) -> Head:
+        """Return the first of a queue, without what is in our own hands although its lease was over before it was
+        renewed: whoever stalled makes no attempt beside its own."""
+        # Taken before the queue is read: what has ended since is due when the queue says so, and not as it was read.
         ours = self._courier.in_hand(endpoint_id) | self._recorder.unwritten()
-        return replace(head, entries=[each for each in head.entries if each["due_at"] > now or each["_id"] not in ours])
+        head = await self._store.backlog.head(endpoint_id, limit)
+        entries = [each for each in head.entries if each["due_at"] > now or each["_id"] not in ours]
+        if len(entries) < len(head.entries):
+            self._note(endpoint_id, now + POLL)
+        return replace(head, entries=entries)
 
     def _due(self, endpoint_id: str, head: Head, now: float) -> Sequence[Document]:
         """Return what may be taken of a queue."""

@@ -79,7 +79,7 @@ async def test_a_look_reads_a_few_hundred_entries_of_any_number(kept: Archive) -
     assert 100 <= await examined(kept, filters) < LITTLE
 
     for entry in head.entries:
-        assert await backlog.claim(entry, 3_000_000.0)
+        assert await backlog.claim([entry], 3_000_000.0)
     await backlog.put_off({key(0): 5.0})
     await backlog.end([key(MANY - 101)], [key(MANY - 102)])
     head = await backlog.head("many", 3)

@@ -13,6 +13,7 @@ of a million entries reads a few hundred, and so does one of a hundred thousand.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Collection as Names
 from dataclasses import dataclass
@@ -54,10 +55,10 @@ class Head:
 
 
 class Backlog:
-    """The entries: `_id` as the delivery's, endpoint, status, claims, `sample` (status and rank); pending ones have
-    `due_at` (Unix time) and, from rank 1 on, `mark` (endpoint, rank, due time). `queues` has the ids of the endpoints
-    that have, or had, entries. One that keeps an order has `chain` and `number` (see `chains`), and `waits` where it
-    was put off for another: how often."""
+    """The entries: `_id` as the delivery's, endpoint, status, claims (how often), `claim` (the last one), `sample`
+    (status and rank); pending ones have `due_at` (Unix time) and, from rank 1 on, `mark` (endpoint, rank, due time).
+    `queues` has the ids of the endpoints that have, or had, entries. One that keeps an order has `chain` and `number`
+    (see `chains`), and `waits` where it was put off for another: how often."""
 
     def __init__(self, entries: Collection, queues: Collection) -> None:
         self._entries = entries
@@ -224,14 +225,28 @@ class Backlog:
                 until = listed[-1]["due_at"]
         return until
 
-    async def claim(self, entry: Document, until: float) -> bool:
-        """Keep others from an entry until then; False where one of them was quicker."""
+    async def claim(self, entries: Sequence[Document], until: float) -> list[Document]:
+        """Keep others from entries until then; return those of them where nobody was quicker."""
+        if not entries:
+            return []
+        token = secrets.token_hex(8)
+        pending = DeliveryStatus.PENDING.value
         # Compared is a counter and not the due time, whose index would mislead the embedded store.
-        result = await self._entries.update_one(
-            {"_id": entry["_id"], "claims": entry["claims"], "status": DeliveryStatus.PENDING.value},
-            {"$set": _pending(entry["_id"], until), "$inc": {"claims": 1}},
+        result = await self._entries.bulk_write(
+            [
+                UpdateOne(
+                    {"_id": each["_id"], "claims": each["claims"], "status": pending},
+                    {"$set": {**_pending(each["_id"], until), "claim": token}, "$inc": {"claims": 1}},
+                )
+                for each in entries
+            ],
+            ordered=False,
         )
-        return result.modified_count == 1
+        if result.modified_count == len(entries):
+            return list(entries)
+        ours: Document = {"_id": {"$in": [each["_id"] for each in entries]}, "claim": token}
+        won = {each["_id"] async for each in self._entries.find(ours, {"_id": 1})}
+        return [each for each in entries if each["_id"] in won]
 
     async def mend(self, entry: Document, document: Document | None) -> None:
         """Make a claimed entry agree with the document of its delivery, which is not pending or not there."""

@@ -28,7 +28,10 @@ from edurelay_webhook_dispatcher.work import Work
 
 #: How long an attempt may take, in seconds, before the store gets to know its delivery as pending.
 PATIENCE = 1.0
-#: How much of an endpoint's work may wait in memory, in seconds of what it does at its present pace.
+#: An endpoint whose answers take longer than this, in seconds, is slow: little of its work waits in memory. For a quick
+#: one it would cost more to pass the work through the store than to do it.
+SLOW = 0.25
+#: How much of the work of a slow or rate-limited endpoint may wait in memory, in seconds of what it does at its pace.
 HORIZON = 2.0
 #: How much the newest answer counts in the mean.
 WEIGHT = 0.1
@@ -89,7 +92,7 @@ class Lane:
             return int(self.rests_until(clock.now()) is None)
         if self._waits_for_a_place:
             return 0
-        ahead = min(AHEAD, self._soon(time.monotonic()))
+        ahead = int(min(AHEAD, self._soon(time.monotonic())))
         return max(0, self.window.places + ahead - len(self.under_way) - len(self.waiting))
 
     @property
@@ -138,7 +141,7 @@ class Lane:
     def spill(self, now: float) -> list[Work]:
         """Take out what waits beyond what can be done soon, in the order in which it came."""
         refused = self._refused_at is not None and now - self._refused_at > PATIENCE
-        keep = 0 if refused else self._soon(now)
+        keep = 0 if refused else int(min(len(self.waiting), self._soon(now)))
         spilled = [self.waiting.pop() for _ in range(len(self.waiting) - keep)]
         spilled.reverse()
         self.behind = self.behind or bool(spilled)
@@ -162,11 +165,12 @@ class Lane:
             not self.under_way and self.breaker.rests_until(clock.now(), busy=False) is None
         )
 
-    def _soon(self, now: float) -> int:
-        """How much the endpoint does within the horizon, at its present pace."""
+    def _soon(self, now: float) -> float:
+        """How much the endpoint does within the horizon at its present pace: any number where it is quick."""
         oldest = max((now - (work.begun or now) for work in self.under_way), default=0.0)
-        mean = max(self._mean, oldest, 0.001)
-        return int(min(self.window.places / mean, self.endpoint.subscription.rate_per_second or math.inf) * HORIZON)
+        mean = max(self._mean, oldest)
+        pace = self.window.places / mean if mean > SLOW else math.inf
+        return min(pace, self.endpoint.subscription.rate_per_second or math.inf) * HORIZON
 
     def _take_place(self) -> bool:
         refusal = self._shares.take(self.endpoint.tenant, self.endpoint.id)

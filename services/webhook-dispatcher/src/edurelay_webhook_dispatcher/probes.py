@@ -96,7 +96,7 @@ class Probes:
             trial = trial_delivery(endpoint)
             await self._store.add_pending([trial])
             entry = await self._store.backlog.entry(trial["_id"])
-        if entry is None or not await self._store.backlog.claim(entry, clock.now() + self._courier.lease):
+        if entry is None or not await self._store.backlog.claim([entry], clock.now() + self._courier.lease):
             return
         document = await self._store.deliveries.find_one({"_id": entry["_id"]})
         if document is None or document["status"] != entry["status"]:

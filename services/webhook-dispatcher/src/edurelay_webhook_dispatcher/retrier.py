@@ -226,8 +226,7 @@ class Retrier:
         return [each for each in head.entries if each["due_at"] <= now][: lane.room]
 
     async def _claim(self, due: Sequence[Document], until: float) -> None:
-        won = await together(*(self._store.backlog.claim(entry, until) for entry in due))
-        claimed = [entry for entry, ours in zip(due, won, strict=True) if ours]
+        claimed = await self._store.backlog.claim(due, until)
         ids = [entry["_id"] for entry in claimed]
         found = {each["_id"]: each async for each in self._store.deliveries.find({"_id": {"$in": ids}})} if ids else {}
         for entry in claimed:

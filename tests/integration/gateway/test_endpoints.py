@@ -26,6 +26,7 @@ DELIVERY = {
     "subject": None,
     "endpoint_id": "ep_x",
     "sequence": None,
+    "parked": False,
     "status": "pending",
     "reason": None,
     "attempts": 0,

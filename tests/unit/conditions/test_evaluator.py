@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import TypeAlias
 
 import orjson
 import psutil
@@ -21,18 +22,28 @@ GLUTTON = "data.l.map(x, data.l.map(y, data.s + string(x) + string(y))).size() >
 HEAVY = orjson.dumps({"l": list(range(90)), "s": "a" * 200_000})
 
 
+Children: TypeAlias = Callable[[], list[psutil.Process]]
+
+
 @pytest.fixture
-async def evaluator() -> AsyncIterator[Evaluator]:
+def children() -> Children:
+    """Return what was started since; other tests in this process may have left some."""
+
+    def workers() -> list[psutil.Process]:
+        return [each for each in psutil.Process().children() if "edurelay.conditions.worker" in each.cmdline()]
+
+    before = {each.pid for each in workers()}
+    return lambda: [each for each in workers() if each.pid not in before]
+
+
+@pytest.fixture
+async def evaluator(children: Children) -> AsyncIterator[Evaluator]:
     async with Evaluator() as evaluator:
         yield evaluator
 
 
 def question(*conditions: str, data: bytes = b'{"a":1}') -> Question:
     return Question(conditions, "student.created", None, "2026-01-15T10:30:00.000Z", data)
-
-
-def children() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if "edurelay.conditions.worker" in each.cmdline()]
 
 
 async def test_each_condition_of_each_event_is_answered_in_order(evaluator: Evaluator) -> None:
@@ -56,7 +67,7 @@ async def test_one_that_takes_too_long_is_ended_and_the_others_are_answered(eval
     assert answers == [[True, TOO_COSTLY, True], [True]]
 
 
-async def test_one_that_would_take_gigabytes_is_ended(evaluator: Evaluator) -> None:
+async def test_one_that_would_take_gigabytes_is_ended(evaluator: Evaluator, children: Children) -> None:
     [[answer], [other]] = await evaluator.evaluate([question(GLUTTON, data=HEAVY), question("true")])
     assert isinstance(answer, Failed)
     assert other is True
@@ -88,7 +99,7 @@ async def test_data_that_is_no_json_object_fails(evaluator: Evaluator, data: byt
     assert not answer.costly
 
 
-async def test_a_process_that_somebody_kills_is_nobodys_fault(evaluator: Evaluator) -> None:
+async def test_a_process_that_somebody_kills_is_nobodys_fault(evaluator: Evaluator, children: Children) -> None:
     await evaluator.evaluate([question("true")])
     [child] = children()
     os.kill(child.pid, signal.SIGKILL)
@@ -109,7 +120,9 @@ async def test_many_who_ask_at_once_get_their_own_answers(evaluator: Evaluator) 
     assert answers == [[[n % 2 == 1]] for n in range(50)]
 
 
-async def test_the_process_knows_nothing_of_our_secrets_and_ends_with_us(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_process_knows_nothing_of_our_secrets_and_ends_with_us(
+    monkeypatch: pytest.MonkeyPatch, children: Children
+) -> None:
     monkeypatch.setenv("EDURELAY_SEAL_KEYS", "k1:secret")
     async with Evaluator() as evaluator:
         await evaluator.evaluate([question("true")])

@@ -19,8 +19,9 @@ class MongoServer:
 
     @property
     def uri(self) -> str:
-        """The address for clients."""
-        return f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
+        """The address for clients. They send no write twice by themselves: for each write that may come again this
+        server looks through the last ten thousand."""
+        return f"mongodb://127.0.0.1:{self.port}/?directConnection=true&retryWrites=false"
 
     async def start(self) -> None:
         """Start the server and wait until it answers. Raises `ProcessFailed`."""

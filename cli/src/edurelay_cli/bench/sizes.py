@@ -39,7 +39,7 @@ FULL = Sizes(
     neighbours=(100, 1_000),
     recovered=5_000,
     memory=(10_000, 100_000),
-    pending=(10_000, 1_000_000),
+    pending=(10_000, 100_000),
 )
 
 QUICK = Sizes(

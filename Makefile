@@ -12,7 +12,7 @@ export UV_PYTHON ?= $(PYTHON)
 DATA   ?=
 LAYOUT ?=
 
-.PHONY: setup demo test up down bench check docs format clean
+.PHONY: setup demo test faults up down bench check docs format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -34,8 +34,11 @@ $(TOOLS)/bin/uv:
 demo: setup ## the main job, end to end; on your own files with DATA=<folder> LAYOUT=<file or preset>
 	@$(RUN)/edurelay demo $(if $(DATA),--data $(DATA)) $(if $(LAYOUT),--layout $(LAYOUT))
 
-test: setup ## every test, in three processes: most of them wait for something most of the time
-	@$(RUN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
+test: setup ## every test but the faults, in three processes: most of them wait for something most of the time
+	@$(RUN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder --ignore tests/faults
+
+faults: setup ## kill every process of a stack of its own, and look what became of 5,000 records
+	@$(RUN)/pytest tests/faults
 
 up: setup ## start the whole stack here (Ctrl-C ends it)
 	@$(RUN)/edurelay up

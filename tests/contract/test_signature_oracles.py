@@ -43,7 +43,7 @@ def tool(name: str) -> str:
 
 
 def prepared(what: str, *command: str, folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=120, check=False, env=environment())
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=280, check=False, env=environment())
     if done.returncode != 0:
         pytest.skip(f"{what} could not be installed here, so it was not asked")
 
@@ -59,7 +59,7 @@ def asking(*command: str, folder: Path) -> Oracle:
             cwd=folder,
             input=orjson.dumps(deliveries),
             capture_output=True,
-            timeout=120,
+            timeout=280,
             check=False,
             env=environment(),
         )

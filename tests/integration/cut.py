@@ -15,7 +15,7 @@ _WRITES = (b"insert", b"update", b"delete", b"findAndModify", b"bulkWrite")
 #: first type of its document.
 _COMMAND = 16 + 4 + 1 + 4 + 1
 #: A server that streams its state would answer without being asked, and a driver that tries again would hide the break.
-_OPTIONS = "serverMonitoringMode=poll&retryWrites=false&retryReads=false"
+_OPTIONS = "serverMonitoringMode=poll&retryReads=false"
 
 
 class Line:

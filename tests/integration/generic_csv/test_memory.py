@@ -9,8 +9,9 @@ from edurelay_connector_runner.sdk.reading import reading
 from unit.generic_csv.connections import open_connector
 from unit.generic_csv.layouts import STUDENTS
 
-#: How much more a pass over the large file may take at its peak: what the index of keys holds differs by little.
-MARGIN = 256 * 1024
+#: How much more a pass over the large file, of four megabytes, may take at its peak: what the index of keys holds
+#: differs by little, and whatever else lives in the process is traced as well.
+MARGIN = 1024 * 1024
 
 
 def write_students(folder: Path, rows: int) -> None:

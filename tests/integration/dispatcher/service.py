@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from pydantic import SecretStr
 
-from edurelay.events.envelope import Event, Message, now
+from edurelay.events.envelope import Event, Message, now, unix_timestamp
 from edurelay.events.ids import new_event_id, new_id
 from edurelay.events.topics import EVENTS, SUBSCRIPTIONS
 from edurelay.kafka.producer import Producer
@@ -30,6 +30,9 @@ from integration.gateway.world import until
 
 TOKEN = "internal-token"
 KEYS = "k1:" + b64encode(bytes(32)).decode()
+
+#: The time of a replay of everything.
+EVERYTHING = {"since": unix_timestamp(0), "until": "2100-01-01T00:00:00.000Z"}
 
 
 @dataclass

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from e2e.receivers import Receiver, receiving
-from edurelay.events.envelope import unix_timestamp
-from edurelay.events.ids import new_id
 from edurelay.web.problems import Problem
-from integration.dispatcher.service import Service, running
+from integration.dispatcher.service import EVERYTHING, Service
 from integration.gateway.world import until
 
 COSTLY = "data.l.all(x, data.l.all(y, data.s.contains('ab') == false))"
 GRADE = {"grade_id": "g1", "score": 2, "attributes": {"student_id": "s1", "course_id": "c1", "email": "a@b"}}
-EVERYTHING = {"since": unix_timestamp(0), "until": "2100-01-01T00:00:00.000Z"}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def service(kafka_bootstrap: str, mongo_uri: str) -> AsyncIterator[Service]:
-    async with running(kafka_bootstrap, mongo_uri) as service:
-        yield service
-
-
-@pytest.fixture
-def tenant() -> str:
-    return new_id("tenant")
 
 
 async def data_of(receiver: Receiver, count: int) -> list[Any]:

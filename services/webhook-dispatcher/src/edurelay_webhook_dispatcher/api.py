@@ -291,8 +291,8 @@ class Api:
     )
     async def ledger(self, call: Call[None, None]) -> Answer:
         """Counted from the deliveries themselves; where there are none, from the stream."""
-        endpoint = self._endpoints.get(call.path["id"])
-        if endpoint is not None and endpoint.tenant == call.path["tenant"] and not endpoint.sent_to:
+        endpoint = self._endpoints.of_tenant(call.path["tenant"], call.path["id"])
+        if endpoint is not None and not endpoint.sent_to:
             return Answer(body=await self._reading.ledger(endpoint))
         counted = await self._repository(call.path).ledger(call.path["id"])
         return Answer(body=views.Ledger(**counted))
@@ -347,8 +347,8 @@ class Api:
         return Repository(self._store, path["tenant"])
 
     def _endpoint(self, path: Mapping[str, str]) -> Endpoint:
-        endpoint = self._endpoints.get(path["id"])
-        if endpoint is None or endpoint.tenant != path["tenant"]:
+        endpoint = self._endpoints.of_tenant(path["tenant"], path["id"])
+        if endpoint is None:
             raise _missing("endpoint")
         return endpoint
 

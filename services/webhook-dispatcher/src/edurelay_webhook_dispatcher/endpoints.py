@@ -70,6 +70,11 @@ class Endpoints:
         """Return an endpoint, enabled or not."""
         return self._all.get(endpoint_id)
 
+    def of_tenant(self, tenant: str, endpoint_id: str) -> Endpoint | None:
+        """Return one of a tenant's endpoints; another tenant's is as good as none."""
+        endpoint = self._all.get(endpoint_id)
+        return endpoint if endpoint is not None and endpoint.tenant == tenant else None
+
     def exists(self, endpoint_id: str) -> bool:
         """Return True if there is such an endpoint, be it one that does not open."""
         return endpoint_id in self._all or endpoint_id in self._unopened
@@ -85,7 +90,3 @@ class Endpoints:
     def ids(self) -> list[str]:
         """Return the ids of the endpoints that exist."""
         return list(self._all)
-
-    def closed_ids(self) -> list[str]:
-        """Return the ids of the endpoints that exist and are disabled."""
-        return [endpoint.id for endpoint in self._all.values() if not self.enabled(endpoint)]

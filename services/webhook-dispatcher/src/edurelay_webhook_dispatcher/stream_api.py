@@ -70,7 +70,7 @@ class StreamApi:
         return Answer(body=await self._reading.commit(self._endpoint(call.path), call.body.after))
 
     def _endpoint(self, path: Mapping[str, str]) -> Endpoint:
-        endpoint = self._endpoints.get(path["id"])
-        if endpoint is None or endpoint.tenant != path["tenant"]:
+        endpoint = self._endpoints.of_tenant(path["tenant"], path["id"])
+        if endpoint is None:
             raise Problem(404, "not_found", "There is no such endpoint.")
         return endpoint

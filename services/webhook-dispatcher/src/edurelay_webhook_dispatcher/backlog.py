@@ -5,10 +5,8 @@ entry beside the document: it says where to look, and the document says what is 
 document is written and until after that document says "delivered", so that a crash in between leaves at worst an
 entry too many, which `mend` takes away when it becomes due.
 
-Each endpoint's pending entries are a queue by due time. The embedded store reads all that a filter matches, whatever
-the limit, so `head` finds first up to when it has to read: of about every 32nd entry there is a mark in a sparse index,
-of every 1,024th a higher one and of every 32,768th a higher one yet, as in a skip list (Pugh 1990). A look at a queue
-of a million entries reads a few hundred, and so does one of a hundred thousand.
+Each endpoint's pending entries are a queue by due time, of which `head` reads no more than it has to (see `marks`): a
+look at a queue of a million entries reads a few hundred, and so does one of a hundred thousand.
 """
 
 from __future__ import annotations
@@ -18,14 +16,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Collection as Names
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
-from zlib import crc32
+from typing import Any, Final
+
+import orjson
 
 from edurelay.messages.deliveries import DeliveryStatus
-from edurelay.mongo import ASCENDING, DESCENDING, Collection, DeleteOne, Document, UpdateOne
+from edurelay.mongo import ASCENDING, DESCENDING, Collection, Document, UpdateMany
 from edurelay.mongo.writes import insert_new
 from edurelay.runtime.together import together
-from edurelay_webhook_dispatcher import clock
+from edurelay_webhook_dispatcher import clock, marks
 from edurelay_webhook_dispatcher.chains import place_of
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 
@@ -35,15 +34,13 @@ ABSENT_SECONDS_AT_MOST = 3600.0
 #: How soon an entry is looked at again that waits for another of its chain, in seconds; twice as late each time.
 WAITING_SECONDS = 0.25
 WAITING_SECONDS_AT_MOST = 900.0
-#: The highest rank of a mark; of `SPACING` entries that have a rank at least, one has a higher one.
-HIGHEST: Final = 3
-SPACING: Final = 32
 #: How many marks of a rank are read to find the bound for the next lower one.
 MARKS: Final = 8
 #: With so many entries of a rank it is estimated how many there are in all.
-SAMPLE: Final = 400
+SAMPLE: Final = 100
 
 _NO_CHAINS: Mapping[str, str] = MappingProxyType({})
+_ANY: Document = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +75,15 @@ class Backlog:
         endpoints = {stored: DeliveryKey.from_stored(stored).endpoint for stored in due}
         fresh = set(endpoints.values()) - self._announced
         # Before the entries: a queue that nobody knows is never looked at.
-        await insert_new(self._queues, [{"_id": endpoint} for endpoint in fresh])
+        known = {each.document["_id"] for each in await insert_new(self._queues, [{"_id": each} for each in fresh])}
         self._announced |= fresh
+        self._short |= dict.fromkeys(fresh - known, 0)
         documents = [
             {
                 "_id": stored,
                 "endpoint": endpoints[stored],
                 "claims": 0,
-                **_pending(stored, due_at),
+                **marks.pending(stored, due_at),
                 **({"chain": chains[stored], "number": _place(stored)} if stored in chains else {}),
                 **({"waits": 0} if stored in waiting else {}),
             }
@@ -97,11 +95,15 @@ class Backlog:
 
     async def put_off(self, due: Mapping[str, float]) -> None:
         """Make entries due, where they are still there."""
-        await self._write(
-            UpdateOne({"_id": stored}, {"$set": _pending(stored, at), "$unset": {"waits": ""}})
-            for stored, at in due.items()
+        await self._change(
+            {name: {"$set": marks.pending(name, at), "$unset": {"waits": ""}} for name, at in due.items()}
         )
         self._note(due)
+
+    async def renew(self, names: Iterable[str], until: float) -> None:
+        """Keep others until then from what is in hand, where it is pending still."""
+        changes = {stored: {"$set": marks.pending(stored, until)} for stored in names}
+        await self._change(changes, {"status": DeliveryStatus.PENDING.value})
 
     def _note(self, due: Mapping[str, float]) -> None:
         for stored, due_at in due.items():
@@ -114,23 +116,23 @@ class Backlog:
         """Forget what arrived, and keep as dead letters what did not; those that are `parked` stay in their chains."""
         pending = {"due_at": "", "mark": "", "waits": ""}
         placed = {**pending, "chain": "", "number": ""}
-        await self._write(
-            [
-                *(DeleteOne({"_id": stored}) for stored in delivered),
-                *(UpdateOne({"_id": stored}, {"$set": _dead(stored), "$unset": placed}) for stored in dead),
-                *(UpdateOne({"_id": stored}, {"$set": _dead(stored), "$unset": pending}) for stored in parked),
-            ]
-        )
+        changes = {stored: {"$set": marks.dead(stored), "$unset": placed} for stored in dead}
+        changes |= {stored: {"$set": marks.dead(stored), "$unset": pending} for stored in parked}
+        arrived = list(delivered)
+        if arrived:
+            await self._entries.delete_many({"_id": {"$in": arrived}})
+        await self._change(changes)
 
     async def hold_back(self, entries: Iterable[Document], now: float) -> None:
         """Put off what waits for another of its chain, where it is as it was seen: not claimed, and not woken."""
-        changes, due = [], {}
-        for entry in entries:
-            stored, waits = entry["_id"], entry.get("waits", 0)
-            due[stored] = now + min(WAITING_SECONDS * 2.0**waits, WAITING_SECONDS_AT_MOST)
-            seen = {"_id": stored, "claims": entry["claims"], "waits": entry.get("waits")}
-            changes.append(UpdateOne(seen, {"$set": {**_pending(stored, due[stored]), "waits": min(waits + 1, 32)}}))
-        await self._write(changes)
+        due: dict[str, float] = {}
+        for (claims, waits), alike in _alike(entries, "claims", "waits").items():
+            until = now + min(WAITING_SECONDS * 2.0 ** (waits or 0), WAITING_SECONDS_AT_MOST)
+            names = [each["_id"] for each in alike]
+            put_off = {"waits": min((waits or 0) + 1, 32)}
+            changes = {stored: {"$set": marks.pending(stored, until) | put_off} for stored in names}
+            await self._change(changes, {"claims": claims, "waits": waits})
+            due |= dict.fromkeys(names, until)
         self._note(due)
 
     async def wake_next(self, ended: Mapping[str, str]) -> None:
@@ -148,10 +150,8 @@ class Backlog:
 
     async def _wake(self, names: Sequence[str]) -> None:
         now = clock.now()
-        await self._write(
-            UpdateOne({"_id": stored, "waits": {"$gte": 0}}, {"$set": {**_pending(stored, now), "waits": 0}})
-            for stored in names
-        )
+        changes = {stored: {"$set": {**marks.pending(stored, now), "waits": 0}} for stored in names}
+        await self._change(changes, {"waits": {"$gte": 0}})
         self._note(dict.fromkeys(names, now))
 
     async def of_chains(self, chains: list[str], limit: int) -> list[Document]:
@@ -197,7 +197,7 @@ class Backlog:
     async def head(self, endpoint: str, limit: int) -> Head:
         """Return about `limit` entries of a queue, those that are due first in front, whether or not they are due."""
         due: Document = {"$gt": 0}
-        if self._short.get(endpoint, MARKS * SPACING) < MARKS * SPACING:
+        if self._short.get(endpoint, MARKS * marks.SPACING) < MARKS * marks.SPACING:
             until = None
         else:
             until = await self._bound(endpoint)
@@ -216,10 +216,8 @@ class Backlog:
     async def _bound(self, endpoint: str) -> float | None:
         """Return until when a few hundred entries of a queue are due; None where it has hardly more of them."""
         until: float | None = None
-        for each in range(HIGHEST, 0, -1):
-            marks: Document = {"$gt": _mark(endpoint, each, 0.0)}
-            marks |= {"$lt": f"{endpoint}/{each}0"} if until is None else {"$lte": _mark(endpoint, each, until)}
-            found = self._entries.find({"mark": marks}, {"due_at": 1}).sort("mark", ASCENDING)
+        for each in range(marks.HIGHEST, 0, -1):
+            found = self._entries.find(marks.between(endpoint, each, until), {"due_at": 1}).sort("mark", ASCENDING)
             listed = await found.limit(MARKS).to_list(MARKS)
             if len(listed) == MARKS:
                 until = listed[-1]["due_at"]
@@ -230,22 +228,16 @@ class Backlog:
         if not entries:
             return []
         token = secrets.token_hex(8)
-        pending = DeliveryStatus.PENDING.value
+        taken = 0
         # Compared is a counter and not the due time, whose index would mislead the embedded store.
-        result = await self._entries.bulk_write(
-            [
-                UpdateOne(
-                    {"_id": each["_id"], "claims": each["claims"], "status": pending},
-                    {"$set": {**_pending(each["_id"], until), "claim": token}, "$inc": {"claims": 1}},
-                )
-                for each in entries
-            ],
-            ordered=False,
-        )
-        if result.modified_count == len(entries):
+        for (claims,), alike in _alike(entries, "claims").items():
+            ours = {"claim": token, "claims": claims + 1}
+            changes = {each["_id"]: {"$set": marks.pending(each["_id"], until) | ours} for each in alike}
+            taken += await self._change(changes, {"claims": claims, "status": DeliveryStatus.PENDING.value})
+        if taken == len(entries):
             return list(entries)
-        ours: Document = {"_id": {"$in": [each["_id"] for each in entries]}, "claim": token}
-        won = {each["_id"] async for each in self._entries.find(ours, {"_id": 1})}
+        query: Document = {"_id": {"$in": [each["_id"] for each in entries]}, "claim": token}
+        won = {each["_id"] async for each in self._entries.find(query, {"_id": 1})}
         return [each for each in entries if each["_id"] in won]
 
     async def mend(self, entry: Document, document: Document | None) -> None:
@@ -275,46 +267,33 @@ class Backlog:
         """Return how many entries have a status; where they are many thousands, an estimate from every 32nd or 1,024th
         of them."""
         total = 0
-        for each in range(HIGHEST, -1, -1):
-            total += await self._entries.count_documents({"sample": _sample(status.value, each)})
+        for each in range(marks.HIGHEST, -1, -1):
+            total += await self._entries.count_documents({"sample": marks.sample(status, each)})
             if total >= SAMPLE:
-                return int(total * SPACING**each)
+                return int(total * marks.SPACING**each)
         return total
 
-    async def _write(self, changes: Iterable[UpdateOne | DeleteOne]) -> None:
-        listed: Sequence[UpdateOne | DeleteOne] = list(changes)
-        if listed:
-            await self._entries.bulk_write(listed, ordered=False)
+    async def _change(self, changes: Mapping[str, Document], only: Document = _ANY) -> int:
+        """Make the changes, by primary key, of `only` such entries; return how many there were. The same change of
+        many is one statement: what a store does for a statement costs more than what it does for an entry."""
+        names: dict[bytes, list[str]] = {}
+        for stored, change in changes.items():
+            names.setdefault(orjson.dumps(change), []).append(stored)
+        if not names:
+            return 0
+        result = await self._entries.bulk_write(
+            [UpdateMany({"_id": {"$in": each}, **only}, changes[each[0]]) for each in names.values()], ordered=False
+        )
+        return int(result.matched_count)
 
 
-def rank(stored: str) -> int:
-    """Return the rank of an entry, by its primary key."""
-    number, found = crc32(stored.encode()), 0
-    while found < HIGHEST and number % SPACING == 0:
-        number, found = number // SPACING, found + 1
+def _alike(entries: Iterable[Document], *fields: str) -> dict[tuple[Any, ...], list[Document]]:
+    """Return the entries by what they have in some fields."""
+    found: dict[tuple[Any, ...], list[Document]] = {}
+    for entry in entries:
+        found.setdefault(tuple(map(entry.get, fields)), []).append(entry)
     return found
-
-
-def _pending(stored: str, due_at: float) -> Document:
-    """The fields that a pending entry has for its due time."""
-    status, own = DeliveryStatus.PENDING.value, rank(stored)
-    fields: Document = {"status": status, "due_at": due_at, "sample": _sample(status, own)}
-    return fields | {"mark": _mark(DeliveryKey.from_stored(stored).endpoint, own, due_at)} if own else fields
-
-
-def _dead(stored: str) -> Document:
-    """The same for a dead letter."""
-    status = DeliveryStatus.DEAD_LETTERED.value
-    return {"status": status, "sample": _sample(status, rank(stored))}
 
 
 def _place(stored: str) -> int:
     return place_of(DeliveryKey.from_stored(stored))
-
-
-def _mark(endpoint: str, rank: int, due_at: float) -> str:
-    return f"{endpoint}/{rank}/{due_at:017.6f}"
-
-
-def _sample(status: str, rank: int) -> str:
-    return f"{status}/{rank}"

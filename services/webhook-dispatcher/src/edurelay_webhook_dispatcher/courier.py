@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -140,17 +141,22 @@ class Courier:
         """Write down what has been under way or waiting for too long, and renew the leases of what still is."""
         now, wall = time.monotonic(), clock.now()
         for endpoint_id, lane in list(self._lanes.items()):
+            if lane.idle:
+                if lane.forgettable:
+                    del self._lanes[endpoint_id]
+                continue
             for work in lane.overdue(now):
                 work.leased = now
-                self._recorder.put(work, State(DeliveryStatus.PENDING, due=wall + self.lease))
+                if work.recorded:
+                    self._recorder.renew(work)
+                else:
+                    self._recorder.put_aside(work)
             rest = lane.rests_until(wall)
             if rest is not None:
                 self._write_down(lane.take_waiting(), rest)
             spilled = lane.spill(now)
             WINDOW_FULL.of().inc(len(spilled))
             self._write_down(spilled, wall)
-            if lane.forgettable:
-                del self._lanes[endpoint_id]
         ATTEMPTS_UNDER_WAY.of().set(self._shares.taken)
         OPEN_BREAKERS.of().set(sum(lane.breaker.open for lane in self._lanes.values()))
 
@@ -213,7 +219,8 @@ class Courier:
             case Delivered():
                 return State(DeliveryStatus.DELIVERED)
             case Retry(seconds):
-                return State(DeliveryStatus.PENDING, due=now + seconds)
+                # In tenths, so that many of them are written by one statement.
+                return State(DeliveryStatus.PENDING, due=math.ceil(10 * (now + seconds)) / 10)
             case GiveUp(reason, exhausted):
                 if exhausted:
                     self._health.exhausted(endpoint, work, attempt)

@@ -18,6 +18,7 @@ from edurelay.events.operational import NAMES, Operational, operational_event
 from edurelay.events.topics import EVENTS
 from edurelay.kafka.producer import Producer
 from edurelay.mongo import Collection
+from edurelay.mongo.writes import insert_new
 from edurelay.runtime.logging import get_logger
 from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.attempts import Attempt
@@ -64,6 +65,8 @@ class Health:
         self._disable = disable
         self._enable = enable
         self._failing: dict[str, Failing] = {}
+        #: Endpoints that began to fail, and are not written down yet.
+        self._begun: list[str] = []
         self._exhausted_told: dict[str, float] = {}
         self._to_do: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(LARGEST_BACKLOG)
 
@@ -76,7 +79,9 @@ class Health:
                 self._do(lambda: self._recover(endpoint))
         elif known is None:
             self._failing[endpoint.id] = Failing(clock.now())
-            self._do(lambda: self._begin(endpoint.id))
+            if not self._begun:
+                self._do(self._begin)
+            self._begun.append(endpoint.id)
         elif clock.now() - known.since >= self._next(known):
             self._do(lambda: self._go_on(endpoint))
 
@@ -100,6 +105,7 @@ class Health:
         """Write and tell, and hear what others know, until cancelled."""
         while True:
             refresh_at = time.monotonic() + REFRESH
+            await until_done(self._begin, _complain)
             await until_done(self._refresh, _complain)
             while (left := refresh_at - time.monotonic()) > 0:
                 try:
@@ -120,14 +126,16 @@ class Health:
         share = WARNINGS[known.told] / 100 if known.told < len(WARNINGS) else 1.0
         return share * self._disable_after
 
-    async def _begin(self, endpoint_id: str) -> None:
-        mine = self._failing.get(endpoint_id)
-        if mine is None:
-            return
-        document = await self._documents.find_one_and_update(
-            {"_id": endpoint_id}, {"$setOnInsert": {"since": mine.since, "told": 0}}, upsert=True, return_document=True
-        )
-        self._failing[endpoint_id] = Failing(document["since"], document["told"])
+    async def _begin(self) -> None:
+        """Write down all that began to fail since it was done last; what another dispatcher knows longer counts."""
+        count = len(self._begun)
+        begun = {each: mine for each in self._begun[:count] if (mine := self._failing.get(each)) is not None}
+        documents = [{"_id": each, "since": mine.since, "told": mine.told} for each, mine in begun.items()]
+        known = [each.document["_id"] for each in await insert_new(self._documents, documents)]
+        if known:
+            async for each in self._documents.find({"_id": {"$in": known}}):
+                self._failing[each["_id"]] = Failing(each["since"], each["told"])
+        del self._begun[:count]
 
     async def _go_on(self, endpoint: Endpoint) -> None:
         """Warn or disable, if what the store says is that it is time to."""

@@ -6,6 +6,7 @@ after a crash or because their producer says so, are looked up, so that nobody g
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.store import Store
 from edurelay_webhook_dispatcher.translator import Translator
 from edurelay_webhook_dispatcher.work import Countdown, Work
+
+#: How many deliveries are begun at a time: an event may have thousands.
+AT_A_TIME = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +115,11 @@ class Intake:
                 self._recorder.numbered(work.settle)
         if any(self._store.streams.contended(work.key) for _, work in sent):
             await self._recorder.numbers_written()
-        for endpoint, work in sent:
+        for place, (endpoint, work) in enumerate(sent, 1):
             if work.chain is None:
                 self._translator.carry(endpoint, work)
+            if place % AT_A_TIME == 0:
+                await asyncio.sleep(0)  # What others have under way goes on.
         ordered = [work for _, work in sent if work.chain is not None]
         if ordered:
             await self._order.carry(ordered)

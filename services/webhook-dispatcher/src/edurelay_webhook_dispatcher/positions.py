@@ -6,6 +6,7 @@ and never less than what was deleted.
 
 from __future__ import annotations
 
+from collections.abc import Collection as Several
 from dataclasses import dataclass
 
 from edurelay.mongo import Collection
@@ -31,6 +32,11 @@ class Positions:
         """Return what is known of a stream."""
         found = await self._positions.find_one({"_id": name}) or {}
         return Position(found.get("end", 0), found.get("committed", 0))
+
+    async def ends(self, names: Several[str]) -> dict[str, int]:
+        """Return how far streams go, as far as it is noted; 0 where nothing is."""
+        found = {each["_id"]: each async for each in self._positions.find({"_id": {"$in": list(names)}}, {"end": 1})}
+        return {name: found.get(name, {}).get("end", 0) for name in names}
 
     async def note_end(self, name: str, end: int) -> None:
         """Keep that a stream goes as far as `end`, at least."""

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from edurelay.events.envelope import Message, unix_timestamp
 from edurelay.events.topics import DELIVERIES as ATTEMPTS_TOPIC
@@ -64,6 +65,8 @@ class _Line:
         self.writing: list[_Written] = []
         self.matched: list[tuple[Entry, Callable[[], None]]] = []
         self.numbered: list[Callable[[], None]] = []
+        #: Primary keys of what is in hand still.
+        self.renewed: set[str] = set()
         self.wake = asyncio.Event()
         self.empty = asyncio.Event()
         self.empty.set()
@@ -122,6 +125,11 @@ class Recorder:
         """Write a delivery down as pending that is under way and stays so."""
         self.put(work, State(DeliveryStatus.PENDING, due=clock.now() + self._lease))
 
+    def renew(self, work: Work) -> None:
+        """Keep others for another while from a delivery that was put aside."""
+        self._others.renewed.add(work.key.stored)
+        self._others.stir()
+
     def unwritten(self) -> set[str]:
         """Return the primary keys of what was put and is not written yet."""
         lines = (self._arrived, self._others)
@@ -155,7 +163,11 @@ class Recorder:
             line.wake.clear()
             if len(line.entries) + len(line.matched) < LARGEST:
                 await asyncio.sleep(LINGER)
-            while line.entries or line.matched or line.numbered:
+            while line.entries or line.matched or line.numbered or line.renewed:
+                renewed, line.renewed = line.renewed, set()
+                if renewed:
+                    # Before what came of any of them.
+                    await until_done(partial(self._renew, renewed), self._complain)
                 line.writing, line.entries = line.entries[:LARGEST], line.entries[LARGEST:]
                 matched, line.matched = line.matched[:LARGEST], line.matched[LARGEST:]
                 numbered, line.numbered = line.numbered, []
@@ -176,6 +188,9 @@ class Recorder:
                 self.written(entry.work, entry.state)
         for _, settled in matched:
             settled()
+
+    async def _renew(self, names: Iterable[str]) -> None:
+        await self._store.backlog.renew(names, clock.now() + self._lease)
 
     def _complain(self, error: Exception) -> None:
         _log.warning("states could not be written, trying again", reason=str(error), waiting=len(self._others.entries))

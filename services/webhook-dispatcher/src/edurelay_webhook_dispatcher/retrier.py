@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from math import inf
 from typing import Any
@@ -130,7 +130,25 @@ class Retrier:
         await self._keep_orders()
         now = clock.now()
         chosen = self._choose(now)
-        await together(*(self._look(endpoint_id, room, now) for endpoint_id, room in chosen))
+        try:
+            # Taken before the queues are read: what has ended since is due when its queue says so, and not as it was
+            # read.
+            unwritten = self._recorder.unwritten() if chosen else set()
+            heads = await together(*(self._look(endpoint_id, room, now, unwritten) for endpoint_id, room in chosen))
+            due = [
+                self._due(endpoint_id, head, now)[:room]
+                for (endpoint_id, room), head in zip(chosen, heads, strict=True)
+            ]
+            await self._claim([entry for entries in due for entry in entries], now + self._courier.lease)
+        except BaseException:
+            for endpoint_id, _ in chosen:
+                self._note(endpoint_id, now)
+            raise
+        for (endpoint_id, _), head, entries in zip(chosen, heads, due, strict=True):
+            if self._endpoints.get(endpoint_id) is None:
+                await self._end_queue(endpoint_id, head, entries, now)
+            else:
+                self._plan(endpoint_id, head, entries, now)
         return len(chosen)
 
     async def _keep_orders(self) -> None:
@@ -171,36 +189,21 @@ class Retrier:
             return TAKEN
         return min(lane.room, TAKEN)
 
-    async def _look(self, endpoint_id: str, room: int, now: float) -> None:
+    async def _look(self, endpoint_id: str, room: int, now: float, unwritten: Set[str]) -> Head:
+        """Return the first of a queue that may be taken, without what is in our own hands although its lease was over
+        before it was renewed: whoever stalled makes no attempt beside its own."""
         self._looks += 1
         self._looked[endpoint_id] = self._looked[self._tenant(endpoint_id)] = self._looks
         self._next[endpoint_id] = inf
-        try:
-            ordered = self._precedence.ordered(endpoint_id)
-            # Much of what is due may only wait, and would hide what does not.
-            head = await self._head(endpoint_id, (TAKEN if ordered else room) + 1, now)
-            if ordered:
-                head = await self._those_in_turn(head, now)
-            due = self._due(endpoint_id, head, now)[:room]
-            await self._claim(due, now + self._courier.lease)
-        except BaseException:
-            self._note(endpoint_id, now)
-            raise
-        if self._endpoints.get(endpoint_id) is None:
-            await self._end_queue(endpoint_id, head, now)
-        else:
-            self._plan(endpoint_id, head, due, now)
-
-    async def _head(self, endpoint_id: str, limit: int, now: float) -> Head:
-        """Return the first of a queue, without what is in our own hands although its lease was over before it was
-        renewed: whoever stalled makes no attempt beside its own."""
-        # Taken before the queue is read: what has ended since is due when the queue says so, and not as it was read.
-        ours = self._courier.in_hand(endpoint_id) | self._recorder.unwritten()
-        head = await self._store.backlog.head(endpoint_id, limit)
+        ours = self._courier.in_hand(endpoint_id) | unwritten
+        ordered = self._precedence.ordered(endpoint_id)
+        # Much of what is due may only wait, and would hide what does not.
+        head = await self._store.backlog.head(endpoint_id, (TAKEN if ordered else room) + 1)
         entries = [each for each in head.entries if each["due_at"] > now or each["_id"] not in ours]
         if len(entries) < len(head.entries):
             self._note(endpoint_id, now + POLL)
-        return replace(head, entries=entries)
+        head = replace(head, entries=entries)
+        return await self._those_in_turn(head, now) if ordered else head
 
     async def _those_in_turn(self, head: Head, now: float) -> Head:
         """Put off what is due and waits for others of its chain; return the rest."""
@@ -245,15 +248,20 @@ class Retrier:
             lane.behind = bool(due)
             self._note(endpoint_id, now if due else inf)
 
-    async def _end_queue(self, endpoint_id: str, head: Head, now: float) -> None:
+    async def _end_queue(self, endpoint_id: str, head: Head, due: Sequence[Document], now: float) -> None:
         """Go on with the queue of an endpoint that was deleted; forget it once no attempt can be under way any more."""
         last = self._gone.setdefault(endpoint_id, now + 2 * self._courier.lease)
-        if head.entries or now < last:
-            self._note(endpoint_id, now + (POLL if head.entries else self._courier.lease))
-            return
-        await self._store.backlog.forget(endpoint_id)
-        for known in (self._next, self._looked, self._gone):
-            known.pop(endpoint_id, None)
+        if due:
+            self._note(endpoint_id, now)
+        elif head.entries:
+            self._note(endpoint_id, head.entries[0]["due_at"])
+        elif now < last:
+            self._note(endpoint_id, last)
+        # Where something was noted meanwhile it is looked at again.
+        if self._next[endpoint_id] == inf:
+            await self._store.backlog.forget(endpoint_id)
+            for known in (self._next, self._looked, self._gone):
+                known.pop(endpoint_id, None)
 
     async def _take(self, entry: Document, document: Document | None) -> None:
         endpoint = self._endpoints.get(entry["endpoint"])

@@ -82,7 +82,7 @@ class _Stream:
         tickets = self.unwritten[:LARGEST]
         first = tickets[0].number
         return {
-            "_id": f"{self.name}/{first:015d}",
+            "_id": _block_id(self.name, first),
             "stream": self.name,
             "first": first,
             "count": len(tickets),
@@ -114,13 +114,12 @@ class Streams:
 
     async def open(self, endpoints: Iterable[tuple[str, str]]) -> None:
         """Find out where the streams of endpoints, each given with its tenant, end."""
-        unknown = {each for each in endpoints if not self._is_open(_name(*each))}
+        unknown = {_name(*each): each for each in endpoints if not self._is_open(_name(*each))}
         if unknown:
-            ends = await together(*(self.end(*each) for each in unknown))
-            for (tenant, endpoint), end in zip(unknown, ends, strict=True):
+            for name, end in (await self._ends(unknown)).items():
                 # Somebody else here may have opened it meanwhile, and given out numbers.
-                if not self._is_open(name := _name(tenant, endpoint)):
-                    stream = self._streams.setdefault(name, _Stream(tenant, endpoint, end + 1, self._clock()))
+                if not self._is_open(name):
+                    stream = self._streams.setdefault(name, _Stream(*unknown[name], end + 1, self._clock()))
                     stream.next, stream.seen_at = max(stream.next, end + 1), self._clock()
 
     def number(self, key: DeliveryKey, event_id: str, body: str | None = None) -> Ticket:
@@ -175,13 +174,7 @@ class Streams:
     async def end(self, tenant: str, endpoint: str) -> int:
         """Return the last number that is written, 0 where there is none."""
         name = _name(tenant, endpoint)
-        noted = (await self._positions.of(name)).end
-        query: Document = {"stream": name, "first": {"$gt": noted}}
-        last = await self._blocks.find(query).sort("first", DESCENDING).limit(1).to_list(1)
-        if last:
-            return int(last[0]["first"] + last[0]["count"] - 1)
-        # What stood behind the note may have been deleted meanwhile, and was noted before.
-        return (await self._positions.of(name)).end
+        return (await self._ends([name]))[name]
 
     async def until_grown(self, tenant: str, endpoint: str, seconds: float) -> None:
         """Return when this process has written something into a stream, or the time is up."""
@@ -265,6 +258,28 @@ class Streams:
         stream = self._streams.get(name)
         return stream is not None and (bool(stream.unwritten) or self._clock() < stream.seen_at + STALE)
 
+    async def _ends(self, names: Iterable[str]) -> dict[str, int]:
+        """Return the last number of each stream: behind the noted one, if there is a block that begins there."""
+        found: dict[str, int] = {}
+        noted: dict[str, int] = {}
+        unknown = set(names)
+        while unknown:
+            before, noted = noted, await self._positions.ends(unknown)
+            # What stood behind the note may be gone for its age, but not without another note.
+            found |= {name: noted[name] for name in unknown if noted[name] == before.get(name)}
+            unknown.difference_update(found)
+            query: Document = {"_id": {"$in": [_block_id(name, noted[name] + 1) for name in unknown]}}
+            longer = [each["stream"] async for each in self._blocks.find(query, {"stream": 1})]
+            ends = await together(*(self._last_behind(name, noted[name]) for name in longer))
+            found |= {name: end for name, end in zip(longer, ends, strict=True) if end is not None}
+            unknown.difference_update(found)
+        return found
+
+    async def _last_behind(self, name: str, number: int) -> int | None:
+        query: Document = {"stream": name, "first": {"$gt": number}}
+        last = await self._blocks.find(query).sort("first", DESCENDING).limit(1).to_list(1)
+        return int(last[0]["first"] + last[0]["count"] - 1) if last else None
+
     async def _numbered_lately(self, name: str) -> dict[str, Ticket]:
         now = self._clock()
         if name not in self._recent or self._recent[name][0] < now:
@@ -316,6 +331,10 @@ class Streams:
 
 def _name(tenant: str, endpoint: str) -> str:
     return f"{tenant}/{endpoint}"
+
+
+def _block_id(name: str, first: int) -> str:
+    return f"{name}/{first:015d}"
 
 
 def _tickets(block: Document) -> list[Ticket]:

@@ -5,7 +5,7 @@ where a filter holds `$or`, `$and` or `$expr` at its top, and for every `find_on
 what may grow large is changed by `update_one` with a plain filter, `_id` first, and read by `find_one`.
 """
 
-from pymongo import ASCENDING, DESCENDING, DeleteOne, InsertOne, ReturnDocument, UpdateOne
+from pymongo import ASCENDING, DESCENDING, DeleteOne, InsertOne, ReturnDocument, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from edurelay.mongo.client import Database, StoreUnavailable
@@ -26,5 +26,6 @@ __all__ = [
     "InsertOne",
     "ReturnDocument",
     "StoreUnavailable",
+    "UpdateMany",
     "UpdateOne",
 ]

@@ -27,8 +27,8 @@ from edurelay_webhook_dispatcher.store import Store
 from edurelay_webhook_dispatcher.translator import Translator
 from edurelay_webhook_dispatcher.work import Countdown, Work
 
-#: How many deliveries are begun at a time: an event may have thousands.
-AT_A_TIME = 50
+#: How many deliveries are begun before what others have under way goes on: an event may have thousands.
+AT_A_TIME = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Intake:
             if work.chain is None:
                 self._translator.carry(endpoint, work)
             if place % AT_A_TIME == 0:
-                await asyncio.sleep(0)  # What others have under way goes on.
+                await asyncio.sleep(0)
         ordered = [work for _, work in sent if work.chain is not None]
         if ordered:
             await self._order.carry(ordered)

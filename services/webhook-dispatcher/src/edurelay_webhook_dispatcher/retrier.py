@@ -234,6 +234,8 @@ class Retrier:
         found = {each["_id"]: each async for each in self._store.deliveries.find({"_id": {"$in": ids}})} if ids else {}
         for entry in claimed:
             await self._take(entry, found.get(entry["_id"]))
+            # What others have under way goes on.
+            await asyncio.sleep(0)
 
     def _plan(self, endpoint_id: str, head: Head, due: Sequence[Document], now: float) -> None:
         """Say when a queue is to be looked at next."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -67,85 +67,90 @@ class System:
         }
 
 
-@dataclass(slots=True)
 class Figures:
-    """Everything, as far as it was measured."""
+    """What the stages have shown, by their names, as far as they were measured."""
 
-    rates: dict[str, Rate] = field(default_factory=dict)
-    system: System | None = None
-    latency_ms: dict[str, float] | None = None
-    fan_out: dict[str, float] | None = None
-    isolation_p99_ms: dict[str, float] | None = None
-    recovery: dict[str, float] | None = None
-    pending: dict[str, dict[str, float]] | None = None
-    memory_mb: dict[str, dict[str, float]] | None = None
+    def __init__(self) -> None:
+        self._measured: dict[str, Any] = {}
+
+    def take(self, stage: str, measured: Any) -> None:
+        """Keep what a stage has shown."""
+        self._measured[stage] = measured
 
     def document(self) -> dict[str, Any]:
         """Return what stands in `bench.json`."""
-        return {
-            **{name: rate.document for name, rate in self.rates.items()},
-            "system": self.system.document if self.system else None,
-            "latency_ms": self.latency_ms,
-            "fan_out": self.fan_out,
-            "isolation_p99_ms": self.isolation_p99_ms,
-            "recovery": self.recovery,
-            "pending": self.pending,
-            "memory_mb": self.memory_mb,
-        }
+        return {_FIELDS.get(stage, stage): _plain(measured) for stage, measured in self._measured.items()}
 
-    def show(self, console: Console) -> None:
-        """Print the tables."""
-        if self.rates:
-            self._show_rates(console)
-        if self.system is not None:
-            self._show_system(console, self.system)
-        if self.latency_ms is not None:
-            shown = "   ".join(f"{name} {value:.1f} ms" for name, value in self.latency_ms.items())
-            console.print(f"\nlatency, publish to receipt: {shown}")
-        if self.fan_out is not None:
-            shown = "   ".join(f"{name.replace('_', ' ')} {value:,.0f}" for name, value in self.fan_out.items())
-            console.print(f"\nfan-out, deliveries a second: {shown}")
-        if self.isolation_p99_ms is not None:
-            shown = "   ".join(f"{name.replace('_', ' ')} {value:.1f}" for name, value in self.isolation_p99_ms.items())
-            console.print(f"\np99 of a healthy endpoint, ms: {shown}")
-        for count, figures in (self.pending or {}).items():
-            shown = "   ".join(f"{name} {value:g}" for name, value in figures.items())
-            console.print(f"\nwith {int(count):,} pending: {shown}")
-        if self.recovery is not None:
-            shown = "   ".join(f"{name} {value:g}" for name, value in self.recovery.items())
-            console.print(f"\nafter kill -9 of all services: {shown}")
-        if self.memory_mb is not None:
-            self._show_memory(console, self.memory_mb)
+    def show(self, stage: str, console: Console) -> None:
+        """Print what a stage has shown."""
+        measured = self._measured[stage]
+        match measured:
+            case Rate():
+                _show_rate(stage, measured, console)
+            case System():
+                _show_system(measured, console)
+            case _ if stage == "memory":
+                _show_memory(measured, console)
+            case _ if stage == "pending":
+                for count, figures in measured.items():
+                    console.print(f"with {int(count):,} pending: {_in_a_line(figures)}")
+            case _:
+                console.print(f"{_TITLES[stage]}: {_in_a_line(measured)}")
 
-    def _show_rates(self, console: Console) -> None:
-        table = _table("", "a second", "bare loop", "ratio", "slowest–fastest, ours / bare", "CPU ms each")
-        for name, rate in self.rates.items():
-            figures = rate.document
-            medians = f"{figures['rate']:,.0f}", f"{figures['bare']:,.0f}", f"{figures['ratio']:.2f}"
-            table.add_row(name, *medians, rate.spread, rate.cpu)
-        console.print(table)
 
-    def _show_system(self, console: Console, system: System) -> None:
-        table = _table("the whole system", "accepted/s", "delivered/s", "CPU ms: own", "stores", "together")
-        figures = system.document
-        cpu = figures["cpu_ms"]
-        table.add_row(
-            "",
-            f"{system.accepted_per_s:,.0f}",
-            f"{system.delivered_per_s:,.0f}",
-            *(f"{cpu[name]:.2f}" for name in ("own", "stores", "total")),
-        )
-        console.print(table)
-        each = "   ".join(f"{name} {value:.2f}" for name, value in system.cpu_ms.items())
-        console.print(f"  CPU milliseconds an event: {each}")
+#: What stages are called in `bench.json`, where it is not by their own names.
+_FIELDS = {
+    "latency": "latency_ms",
+    "fan-out": "fan_out",
+    "isolation": "isolation_p99_ms",
+    "memory": "memory_mb",
+}
 
-    def _show_memory(self, console: Console, memory: dict[str, dict[str, float]]) -> None:
-        sizes = list(next(iter(memory.values())))
-        table = _table("peak memory, MB", *(f"{int(size):,} records" for size in sizes), "difference")
-        for name, peaks in memory.items():
-            small, large = (peaks[size] for size in sizes)
-            table.add_row(name, f"{small:.0f}", f"{large:.0f}", f"{100 * (large / small - 1):+.0f} %")
-        console.print(table)
+_TITLES = {
+    "latency": "latency in ms, publish to receipt",
+    "fan-out": "fan-out, deliveries a second",
+    "isolation": "p99 of a healthy endpoint, ms",
+    "recovery": "after kill -9 of all services",
+}
+
+
+def _plain(measured: Any) -> Any:
+    return measured.document if isinstance(measured, Rate | System) else measured
+
+
+def _in_a_line(figures: Mapping[str, float]) -> str:
+    return "   ".join(f"{name.replace('_', ' ')} {value:,.10g}" for name, value in figures.items())
+
+
+def _show_rate(stage: str, rate: Rate, console: Console) -> None:
+    table = _table("", "a second", "bare loop", "ratio", "slowest–fastest, ours / bare", "CPU ms each")
+    figures = rate.document
+    medians = f"{figures['rate']:,.0f}", f"{figures['bare']:,.0f}", f"{figures['ratio']:.2f}"
+    table.add_row(stage, *medians, rate.spread, rate.cpu)
+    console.print(table)
+
+
+def _show_system(system: System, console: Console) -> None:
+    table = _table("the whole system", "accepted/s", "delivered/s", "CPU ms: own", "stores", "together")
+    cpu = system.document["cpu_ms"]
+    table.add_row(
+        "",
+        f"{system.accepted_per_s:,.0f}",
+        f"{system.delivered_per_s:,.0f}",
+        *(f"{cpu[name]:.2f}" for name in ("own", "stores", "total")),
+    )
+    console.print(table)
+    each = "   ".join(f"{name} {value:.2f}" for name, value in system.cpu_ms.items())
+    console.print(f"  CPU milliseconds an event: {each}")
+
+
+def _show_memory(memory: Mapping[str, Mapping[str, float]], console: Console) -> None:
+    sizes = list(next(iter(memory.values())))
+    table = _table("peak memory, MB", *(f"{int(size):,} records" for size in sizes), "difference")
+    for name, peaks in memory.items():
+        small, large = (peaks[size] for size in sizes)
+        table.add_row(name, f"{small:.0f}", f"{large:.0f}", f"{100 * (large / small - 1):+.0f} %")
+    console.print(table)
 
 
 def _table(*columns: str) -> Table:

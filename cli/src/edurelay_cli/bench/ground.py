@@ -39,7 +39,7 @@ class BenchFailed(RuntimeError):
 @dataclass(frozen=True, slots=True)
 class Ground:
     """A running stack, and what is around it. `client` speaks for the tenant whose API key is `api_key`; the other
-    tenant has no endpoints."""
+    tenant has no endpoints. `say` tells whoever waits what is being done."""
 
     stack: LocalStack
     producer: Producer
@@ -50,6 +50,7 @@ class Ground:
     receiver: Process
     receiver_url: str
     sizes: Sizes
+    say: Callable[[str], None]
 
     @property
     def tenant(self) -> str:
@@ -177,7 +178,7 @@ def still(*processes: Process) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def ground(folder: StackFolder, sizes: Sizes, files: Path) -> AsyncIterator[Ground]:
+async def ground(folder: StackFolder, sizes: Sizes, files: Path, say: Callable[[str], None]) -> AsyncIterator[Ground]:
     """Start a stack whose runner may read `files`, and the receiver."""
     async with AsyncExitStack() as exits:
         options = StackOptions(
@@ -208,4 +209,5 @@ async def ground(folder: StackFolder, sizes: Sizes, files: Path) -> AsyncIterato
             receiver=receiver,
             receiver_url=f"http://127.0.0.1:{port}",
             sizes=sizes,
+            say=say,
         )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
-from collections.abc import Collection
+import time
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from edurelay_cli.bench.figures import Figures
-from edurelay_cli.bench.ground import ground
+from edurelay_cli.bench.ground import Ground, ground
 from edurelay_cli.bench.sizes import Sizes
 from edurelay_cli.bench.stages import (
     delivery,
@@ -27,13 +29,25 @@ from edurelay_cli.bench.stages import (
 )
 from edurelay_cli.stack import StackFolder
 
-_RATES = {"gateway": gateway.measure, "mapping": mapping.measure, "delivery": delivery.measure}
+_STAGES: dict[str, Callable[[Ground], Awaitable[Any]]] = {
+    "gateway": gateway.measure,
+    "mapping": mapping.measure,
+    "delivery": delivery.measure,
+    "system": system.measure,
+    "latency": latency.measure,
+    "fan-out": fan_out.measure,
+    "isolation": isolation.measure,
+    "recovery": recovery.measure,
+    "pending": pending.measure,
+}
 
-STAGES = (*_RATES, "system", "latency", "fan-out", "isolation", "recovery", "pending", "memory")
+#: Everything that can be measured, in its order.
+STAGES = (*_STAGES, "memory")
 
 
 async def measure(folder: StackFolder, sizes: Sizes, stages: Collection[str], console: Console) -> Figures:
-    """Measure some of `STAGES`. SIGTERM ends it early, and everything that it started."""
+    """Measure some of `STAGES`, and print what each has shown when it ends. SIGTERM ends it early, and everything that
+    it started."""
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -49,43 +63,33 @@ async def _measure_speed(
     folder: StackFolder, sizes: Sizes, stages: Collection[str], console: Console, figures: Figures
 ) -> None:
     _start_afresh(folder)
-    console.print("[dim]… starting the stack[/]")
-    async with ground(folder, sizes, folder.path) as place:
-        for name, rate in _RATES.items():
+    say = _speaker(console)
+    say("starting the stack")
+    async with ground(folder, sizes, folder.path, say) as place:
+        for name, measured in _STAGES.items():
             if name in stages:
-                console.print(f"[dim]… {name}[/]")
-                figures.rates[name] = await rate(place)
-        if "system" in stages:
-            console.print("[dim]… the whole system[/]")
-            figures.system = await system.measure(place)
-        if "latency" in stages:
-            console.print("[dim]… latency[/]")
-            figures.latency_ms = await latency.measure(place)
-        if "fan-out" in stages:
-            console.print("[dim]… fan-out[/]")
-            figures.fan_out = await fan_out.measure(place)
-        if "isolation" in stages:
-            console.print("[dim]… isolation[/]")
-            figures.isolation_p99_ms = await isolation.measure(place)
-        if "recovery" in stages:
-            console.print("[dim]… recovery[/]")
-            figures.recovery = await recovery.measure(place)
-        if "pending" in stages:
-            console.print(f"[dim]… {' and '.join(f'{size:,}' for size in sizes.pending)} pending[/]")
-            figures.pending = await pending.measure(place)
+                say(name)
+                figures.take(name, await measured(place))
+                figures.show(name, console)
 
 
 async def _measure_memory(folder: StackFolder, sizes: Sizes, console: Console, figures: Figures) -> None:
     peaks: dict[str, dict[str, float]] = {"runner": {}, "mapping": {}}
+    say = _speaker(console)
     for count in sizes.memory:
-        console.print(f"[dim]… memory at {count:,} records, on a fresh stack[/]")
+        say(f"memory at {count:,} records, on a fresh stack")
         _start_afresh(folder)
         files = folder.path / "files" / str(count)
-        async with ground(folder, sizes, files) as place:
+        async with ground(folder, sizes, files, say) as place:
             for name, peak in (await memory.measure(place, files, count)).items():
                 peaks[name][str(count)] = peak
         shutil.rmtree(files)
-    figures.memory_mb = peaks
+    figures.take("memory", peaks)
+    figures.show("memory", console)
+
+
+def _speaker(console: Console) -> Callable[[str], None]:
+    return lambda text: console.print(f"[dim]{time.strftime('%H:%M:%S')} … {text}[/]")
 
 
 def _start_afresh(folder: StackFolder) -> None:

@@ -60,7 +60,6 @@ def run(options: argparse.Namespace) -> int:
         raise CommandFailed(str(error)) from error
     except TimeoutError as error:
         raise CommandFailed(f"it took too long; the logs are in {folder.logs}") from error
-    figures.show(console)
     if not options.only:
         written = options.folder / "bench.json"
         written.write_text(json.dumps(figures.document(), indent=2) + "\n")

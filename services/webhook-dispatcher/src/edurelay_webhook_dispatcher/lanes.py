@@ -29,8 +29,10 @@ from edurelay_webhook_dispatcher.work import Work
 #: How long an attempt may take, in seconds, before the store gets to know its delivery as pending.
 PATIENCE = 1.0
 #: An endpoint whose answers take longer than this, in seconds, is slow: little of its work waits in memory. For a quick
-#: one it would cost more to pass the work through the store than to do it.
-SLOW = 0.25
+#: one it would cost more to pass the work through the store than to do it, unless some has waited for `LONGEST_WAIT`:
+#: the log, which others are in as well, goes on only so far ahead of what waits.
+SLOW = 0.5
+LONGEST_WAIT = 10.0
 #: How much of the work of a slow or rate-limited endpoint may wait in memory, in seconds of what it does at its pace.
 HORIZON = 2.0
 #: How much the newest answer counts in the mean.
@@ -169,7 +171,8 @@ class Lane:
         """How much the endpoint does within the horizon at its present pace: any number where it is quick."""
         oldest = max((now - (work.begun or now) for work in self.under_way), default=0.0)
         mean = max(self._mean, oldest)
-        pace = self.window.places / mean if mean > SLOW else math.inf
+        late = bool(self.waiting) and now - self.waiting[0].since > LONGEST_WAIT
+        pace = self.window.places / mean if mean > SLOW or (mean and late) else math.inf
         return min(pace, self.endpoint.subscription.rate_per_second or math.inf) * HORIZON
 
     def _take_place(self) -> bool:

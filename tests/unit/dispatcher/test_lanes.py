@@ -9,7 +9,7 @@ from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.credentials import Credentials
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.keys import DeliveryKey
-from edurelay_webhook_dispatcher.lanes import HORIZON, LONGEST_WAIT, SLOW, Lane
+from edurelay_webhook_dispatcher.lanes import HORIZON, LONGEST_WAIT, PATIENCE, SLOW, Lane
 from edurelay_webhook_dispatcher.shares import Shares
 from edurelay_webhook_dispatcher.work import Work
 from unit.dispatcher.subscribing import subscription
@@ -79,4 +79,20 @@ async def test_a_quick_endpoint_that_gets_more_than_it_takes_does_not_fill_the_m
     kept = WINDOW * HORIZON / (SLOW / 2)
     assert 500 - len(lane.spill(time.monotonic())) in (int(kept), int(kept) + 1)
     assert lane.behind
+    await end(lane)
+
+
+async def test_what_is_sent_and_not_answered_is_written_down_after_a_moment() -> None:
+    lane = await lane_of(0, 0.0, waiting=0, since=0)
+    await asyncio.sleep(0)
+    assert lane.overdue(time.monotonic()) == []
+    assert len(lane.overdue(time.monotonic() + PATIENCE)) == WINDOW
+    await end(lane)
+
+
+async def test_what_waits_for_the_store_before_it_is_sent_is_not_written_down_for_it() -> None:
+    lane = await lane_of(0, 0.0, waiting=0, since=PATIENCE)
+    assert all(work.begun is None for work in lane.under_way)
+    assert lane.overdue(time.monotonic() + PATIENCE) == []
+    assert len(lane.overdue(time.monotonic() + LONGEST_WAIT)) == WINDOW
     await end(lane)

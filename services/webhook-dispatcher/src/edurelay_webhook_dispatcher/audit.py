@@ -18,8 +18,8 @@ from edurelay_webhook_dispatcher.keys import DeliveryKey, event_origin
 from edurelay_webhook_dispatcher.store import Store
 
 #: How often some more of the index is looked at, in seconds, and how many of its blocks.
-PAUSE = 15.0
-BLOCKS = 20
+PAUSE = 60.0
+BLOCKS = 80
 #: How long a match may take to become a delivery, in seconds: much longer than it ever does.
 SETTLED = 120.0
 

@@ -222,4 +222,7 @@ def _stale(work: Work) -> bool:
 def _overdue(work: Work, now: float) -> bool:
     if work.leased is not None:
         return now - work.leased > RENEWED
-    return not work.recorded and now - (work.begun or work.since) > PATIENCE
+    if work.recorded:
+        return False
+    # One that has yet to begin may wait for the store itself, which would only get more to do.
+    return now - work.begun > PATIENCE if work.begun is not None else now - work.since > LONGEST_WAIT

@@ -252,3 +252,21 @@ async def test_the_stream_of_a_deleted_endpoint_goes_whole_after_a_day(
         assert (await sweep(kept, exists="other".__eq__))["blocks_of_streams"] == 5
         assert await kept.kept.positions.names() == [f"{TENANT}/other"]
         assert len(await kept.kept.streams.read(TENANT, "other", 0, 10)) == 5
+
+
+async def test_nothing_is_looked_for_before_it_can_be_old(mongo_uri: str, database_name: str) -> None:
+    async with archive(mongo_uri, database_name) as kept:
+        sweeping, _ = retention(kept)
+        await sweeping.begin()
+        await furnish(kept)
+        assert await sweep(kept, days=30.0) == {"deliveries": 0, "blocks_of_events": 0, "blocks_of_streams": 0}
+        assert (await sweep(kept, days=1e-9))["deliveries"] == 16
+
+
+async def test_of_a_store_that_was_there_before_it_is_not_known_since_when(mongo_uri: str, database_name: str) -> None:
+    async with archive(mongo_uri, database_name) as kept:
+        await furnish(kept)
+        for _ in range(2):
+            sweeping, _ = retention(kept)
+            await sweeping.begin()
+        assert (await sweep(kept, days=30.0))["deliveries"] == 10

@@ -171,6 +171,7 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
         pause=settings.retention_seconds,
         exists=endpoints.exists,
     )
+    await retention.begin()
     lifetime.spawn("retention", retention.run())
 
     intake = Intake(endpoints, choice, translator, recorder, DeadLetters(producer), kept, order)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import ASCENDING, Document
 from edurelay.mongo.leases import Lease, Leases
+from edurelay.mongo.writes import insert_new
 from edurelay.runtime.logging import get_logger
 from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.keys import DeliveryKey
@@ -59,6 +61,13 @@ class Retention:
         self._exists = exists
         self._holder = secrets.token_hex(8)
 
+    async def begin(self) -> None:
+        """Take note of the time if nothing is in the store yet. Until something has been there for as long as it is
+        kept, it is not looked for what is older: the embedded store reads everything for that."""
+        if await self._store.beginning.find_one({"_id": _NAME}) is None:
+            empty = await self._store.deliveries.estimated_document_count() == 0
+            await insert_new(self._store.beginning, [{"_id": _NAME, "at": clock.now() if empty else 0.0}])
+
     async def run(self) -> None:
         """Sweep, until cancelled."""
         await asyncio.sleep(min(self._pause, FIRST))
@@ -76,11 +85,17 @@ class Retention:
 
     async def sweep(self, lease: Lease) -> dict[str, int]:
         """Delete what is too old now, for as long as the lease can be held; return how much it was."""
-        deliveries = await self._sweep_deliveries(lease, clock.now() - self._deliveries_seconds)
-        before = clock.now() - self._events_seconds
-        blocks = await self._sweep_events(lease, before)
-        streams = await self._sweep_streams(lease, min(before, clock.now() - YOUNGEST))
-        return {"deliveries": deliveries, "blocks_of_events": blocks, "blocks_of_streams": streams}
+        noted, now = await self._store.beginning.find_one({"_id": _NAME}), clock.now()
+        age = now - noted["at"] if noted is not None else inf
+        deleted = {"deliveries": 0, "blocks_of_events": 0, "blocks_of_streams": 0}
+        if age > self._deliveries_seconds:
+            deleted["deliveries"] = await self._sweep_deliveries(lease, now - self._deliveries_seconds)
+        if age > self._events_seconds:
+            deleted["blocks_of_events"] = await self._sweep_events(lease, now - self._events_seconds)
+        if age > min(self._events_seconds, MISSING_SECONDS):
+            kept = max(self._events_seconds, YOUNGEST)
+            deleted["blocks_of_streams"] = await self._sweep_streams(lease, now - kept)
+        return deleted
 
     async def _sweep_deliveries(self, lease: Lease, before: float) -> int:
         deleted, behind = 0, ""

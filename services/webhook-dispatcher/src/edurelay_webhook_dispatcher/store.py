@@ -77,6 +77,9 @@ STREAMS: Final = CollectionSpec(
     ),
 )
 
+#: `at` is a Unix time at which nothing was there yet, 0 where that is not known: see `retention`.
+BEGINNING: Final = CollectionSpec("beginning")
+
 #: See `positions`.
 POSITIONS: Final = CollectionSpec("positions")
 
@@ -93,6 +96,7 @@ ALL: Final = (
     LEDGERS,
     FAILING,
     STREAMS,
+    BEGINNING,
     POSITIONS,
     LEASES,
 )
@@ -111,6 +115,7 @@ class Store:
     positions: Positions
     replays: Collection
     ledgers: Ledgers
+    beginning: Collection
 
     @classmethod
     def of(cls, database: Database) -> Self:
@@ -120,7 +125,7 @@ class Store:
         ledgers = Ledgers(database[LEDGERS], deliveries, backlog)
         positions = Positions(database[POSITIONS])
         streams = Streams(database[STREAMS], positions)
-        return cls(events, deliveries, backlog, streams, positions, database[REPLAYS], ledgers)
+        return cls(events, deliveries, backlog, streams, positions, database[REPLAYS], ledgers, database[BEGINNING])
 
     async def known(self, names: Sequence[str]) -> frozenset[str]:
         """Return those of the primary keys under which there is a delivery."""

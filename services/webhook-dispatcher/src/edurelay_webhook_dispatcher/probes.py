@@ -31,7 +31,7 @@ from edurelay_webhook_dispatcher.translator import Translator
 TEST_EVENT = "endpoint.test"
 #: How often it is looked whether a probe is due, in seconds, unless probes are more frequent than that.
 LOOK = 15.0
-#: How many pending deliveries are looked at for one that waits for no other.
+#: How many pending deliveries are looked at for one that waits for no other and has not ended.
 CANDIDATES = 20
 
 _log = get_logger(__name__)
@@ -91,20 +91,22 @@ class Probes:
 
     async def probe(self, endpoint: Endpoint) -> None:
         """Send one delivery to a disabled endpoint."""
-        entry = await self._oldest(endpoint)
-        if entry is None:
-            trial = trial_delivery(endpoint)
-            await self._store.add_pending([trial])
-            entry = await self._store.backlog.entry(trial["_id"])
-        if entry is None or not await self._store.backlog.claim([entry], clock.now() + self._courier.lease):
-            return
-        document = await self._store.deliveries.find_one({"_id": entry["_id"]})
-        if document is None or document["status"] != entry["status"]:
+        for _ in range(CANDIDATES):
+            entry = await self._oldest(endpoint)
+            if entry is None:
+                trial = trial_delivery(endpoint)
+                await self._store.add_pending([trial])
+                entry = await self._store.backlog.entry(trial["_id"])
+            if entry is None or not await self._store.backlog.claim([entry], clock.now() + self._courier.lease):
+                return
+            document = await self._store.deliveries.find_one({"_id": entry["_id"]})
+            if document is not None and document["status"] == entry["status"]:
+                work = work_of(document, entry)
+                if await self._translator.translate(work):
+                    self._courier.lane(endpoint).offer(work)
+                return
+            # It ended just now; the next one takes its place.
             await self._store.backlog.mend(entry, document)
-            return
-        work = work_of(document, entry)
-        if await self._translator.translate(work):
-            self._courier.lane(endpoint).offer(work)
 
     async def _oldest(self, endpoint: Endpoint) -> Document | None:
         """Return the pending entry that was due first and waits for no other."""

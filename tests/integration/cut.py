@@ -1,11 +1,12 @@
-"""A line to the database that breaks at the write one asks for: before the server has it, or before its answer."""
+"""A line to the database that breaks at the write one asks for: before the server has it, or before its answer. It can
+also hold one up, for something else to come first."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import struct
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ _OPTIONS = "serverMonitoringMode=poll&retryReads=false"
 
 
 class Line:
-    """Forwards to a server of the MongoDB protocol, and breaks at its write number `breaks_at`, from 1.
+    """Forwards to a server of the MongoDB protocol, and breaks at its write number `breaks_at`, from 1, or never at 0.
 
     It lives in threads of its own: the driver closes its connections with calls that block the event loop.
     """
@@ -34,6 +35,9 @@ class Line:
         self._ends: set[socket.socket] = set()
         self._threads = [Thread(target=self._listen)]
         self._broken = False
+        self._holds: bytes | None = None
+        self._free = Event()
+        self._free.set()
         self.uri = f"mongodb://127.0.0.1:{self._listener.getsockname()[1]}/?{split.query}&{_OPTIONS}"
 
     def __enter__(self) -> Self:
@@ -44,6 +48,7 @@ class Line:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._free.set()
         self._break()
         for thread in self._threads:
             thread.join()
@@ -56,6 +61,21 @@ class Line:
     def mend(self) -> None:
         """Let everybody through again: a driver that cannot say goodbye waits long before it closes."""
         self._broken, self._left = False, -1
+
+    def hold(self, what: bytes) -> None:
+        """Keep the next write that has this in it from the server, until `let_go`."""
+        self._free.clear()
+        self._holds = what
+
+    @property
+    def holding(self) -> bool:
+        """True from when a write is held until it is let go."""
+        return self._holds is None and not self._free.is_set()
+
+    def let_go(self) -> None:
+        """Send on what is held."""
+        self._holds = None
+        self._free.set()
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError):
@@ -71,6 +91,7 @@ class Line:
                 self._ends |= {client, server}
             while not self._broken:
                 request = _message(client)
+                self._wait_with(request)
                 is_last = self._is_last(request)
                 if not is_last or self._answer_lost:
                     server.sendall(request)
@@ -79,6 +100,14 @@ class Line:
                     self._break()
                 else:
                     client.sendall(answer)
+
+    def _wait_with(self, request: bytes) -> None:
+        with self._lock:
+            held = self._holds is not None and self._holds in request and request[_COMMAND:].startswith(_WRITES)
+            if held:
+                self._holds = None
+        if held:
+            self._free.wait()
 
     def _is_last(self, request: bytes) -> bool:
         if not request[_COMMAND:].startswith(_WRITES):

@@ -15,6 +15,7 @@ from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.messages.subscriptions import EventOrder, Undelivered
 from edurelay.mongo import Database, Document
 from edurelay_webhook_dispatcher import store
+from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 from integration.cut import Line
 from integration.dispatcher.ordering import Script, append, by_subject, subjects_log, without_repeats
@@ -43,6 +44,17 @@ async def stands(working: Dispatcher, **wanted: int) -> None:
 async def documents(working: Dispatcher) -> dict[str, Document]:
     """Return the deliveries by the types of their events."""
     return {each["type"]: each async for each in working.store.deliveries.find({})}
+
+
+def disable(working: Dispatcher) -> Endpoint:
+    """Let the endpoint be disabled; return it."""
+    endpoint = working.endpoints.get(ENDPOINT)
+    assert endpoint is not None
+    disabled = endpoint.subscription.model_copy(update={"enabled": False, "version": endpoint.subscription.version + 1})
+    working.endpoints.on_change(ENDPOINT, disabled)
+    endpoint = working.endpoints.get(ENDPOINT)
+    assert endpoint is not None
+    return endpoint
 
 
 @asynccontextmanager
@@ -188,14 +200,11 @@ async def test_a_probe_brings_no_event_before_an_earlier_one_of_its_subject(
     mongo_uri: str, producer: Producer, receiver: Receiver
 ) -> None:
     log, script = subjects_log("a", "a", "a"), Script(receiver, failing={"event.0"})
-    terms = Terms(NEVER, order=SKIP)
-    async with world(mongo_uri, producer, receiver, log, terms) as working:
+    async with world(mongo_uri, producer, receiver, log, Terms(NEVER, order=SKIP)) as working:
         await stands(working, pending=3)
-        working.endpoints.on_change(ENDPOINT, subscription(receiver.url, terms, enabled=False, version=2))
+        endpoint = disable(working)
         oldest = (await working.store.backlog.head(ENDPOINT, 1)).entries[0]
         assert oldest["number"] > 0, "what waits is due before what failed"
-        endpoint = working.endpoints.get(ENDPOINT)
-        assert endpoint is not None
         await working.probes.probe(endpoint)
         await until(lambda: len(script.came) == 2)
         assert script.came == ["event.0", "event.0"]
@@ -205,15 +214,32 @@ async def test_a_probe_of_an_endpoint_that_has_only_parked_subjects_is_a_test_ev
     mongo_uri: str, producer: Producer, receiver: Receiver
 ) -> None:
     log, script = subjects_log("a", "a"), Script(receiver, failing={"event.0"})
-    terms = Terms(SOON, order=PARK)
-    async with world(mongo_uri, producer, receiver, log, terms) as working:
+    async with world(mongo_uri, producer, receiver, log, Terms(SOON, order=PARK)) as working:
         await stands(working, pending=1, dead_lettered=1)
-        working.endpoints.on_change(ENDPOINT, subscription(receiver.url, terms, enabled=False, version=2))
-        endpoint = working.endpoints.get(ENDPOINT)
-        assert endpoint is not None
-        await working.probes.probe(endpoint)
+        await working.probes.probe(disable(working))
         await until(lambda: len(script.came) == 3)
         assert script.came == ["event.0", "event.0", "endpoint.test"]
+
+
+async def test_a_probe_takes_another_where_the_one_that_it_was_to_be_ends_before_it_is_claimed(
+    mongo_uri: str, producer: Producer, receiver: Receiver
+) -> None:
+    log, script = subjects_log(None, None), Script(receiver, failing={"event.0", "event.1"})
+    with Line(mongo_uri, 0, answer_lost=False) as line:
+        async with world(line.uri, producer, receiver, log, Terms(NEVER)) as working:
+            await stands(working, pending=2)
+            endpoint = disable(working)
+            oldest, other = (await working.store.backlog.head(ENDPOINT, 2)).entries
+            line.hold(b"claim")
+            probe = asyncio.create_task(working.probes.probe(endpoint))
+            await until(lambda: line.holding)
+            over = {"status": DeliveryStatus.DEAD_LETTERED.value}
+            await working.store.deliveries.update_one({"_id": oldest["_id"]}, {"$set": over})
+            await working.store.backlog.end([], [oldest["_id"]])
+            line.let_go()
+            await probe
+            await until(lambda: len(script.came) == 3)
+            assert script.came[2] == (await working.store.deliveries.find_one({"_id": other["_id"]}) or {})["type"]
 
 
 async def test_an_endpoint_that_rests_keeps_the_order_of_its_subjects(

@@ -97,16 +97,19 @@ class Probes:
                 trial = trial_delivery(endpoint)
                 await self._store.add_pending([trial])
                 entry = await self._store.backlog.entry(trial["_id"])
-            if entry is None or not await self._store.backlog.claim([entry], clock.now() + self._courier.lease):
+            if entry is None:
                 return
+            ours = await self._store.backlog.claim([entry], clock.now() + self._courier.lease)
             document = await self._store.deliveries.find_one({"_id": entry["_id"]})
             if document is not None and document["status"] == entry["status"]:
                 work = work_of(document, entry)
-                if await self._translator.translate(work):
+                # Where somebody was quicker, that attempt is the probe.
+                if ours and await self._translator.translate(work):
                     self._courier.lane(endpoint).offer(work)
                 return
-            # It ended just now; the next one takes its place.
-            await self._store.backlog.mend(entry, document)
+            # It ended just now, before it was claimed or after; the next one takes its place.
+            if ours:
+                await self._store.backlog.mend(entry, document)
 
     async def _oldest(self, endpoint: Endpoint) -> Document | None:
         """Return the pending entry that was due first and waits for no other."""

@@ -12,9 +12,10 @@ import pytest
 from edurelay.events.ids import new_id
 from edurelay.mongo import Database, StoreUnavailable
 from edurelay_webhook_dispatcher import store, streams
+from edurelay_webhook_dispatcher.blocks import Ticket
 from edurelay_webhook_dispatcher.keys import DeliveryKey, event_origin
 from edurelay_webhook_dispatcher.positions import Position, Positions
-from edurelay_webhook_dispatcher.streams import EventsGone, Streams, Ticket
+from edurelay_webhook_dispatcher.streams import EventsGone, Streams
 from integration.cut import Line
 
 TENANT, ENDPOINT = "north", "ep_1"

@@ -18,31 +18,38 @@ WINDOW = 4
 
 
 class Receiver:
-    """Answers a number of attempts at once, each as if it had taken `seconds`, and then none."""
+    """Answers a number of attempts at once, each as if it had taken `seconds`, and then none; without `room` none is
+    begun. `full` is set when as many hang as may be under way."""
 
-    def __init__(self, answers: int, seconds: float) -> None:
+    def __init__(self, answers: int, seconds: float, *, room: bool) -> None:
         self._answers = answers
         self._seconds = seconds
+        self._room = room
+        self._hanging = 0
         self._never = asyncio.Event()
+        self.full = asyncio.Event()
 
     async def attempt(self, endpoint: Endpoint, work: Work) -> Attempt:
-        work.begun = time.monotonic()
+        if self._room:
+            work.begun = time.monotonic()
         if self._answers == 0:
+            self._hanging += 1
+            if self._hanging == WINDOW:
+                self.full.set()
             await self._never.wait()
         self._answers -= 1
         return Attempt(time.time(), self._seconds, status=200)
 
 
-async def lane_of(answers: int, seconds: float, *, waiting: int, since: float) -> Lane:
+async def lane_of(answers: int, seconds: float, *, waiting: int, since: float, room: bool = True) -> Lane:
     """Return a lane whose receiver has answered, and in which so many deliveries wait `since` that many seconds."""
     endpoint = Endpoint(subscription(max_in_flight=WINDOW), (), (), Credentials(None))
-    receiver = Receiver(answers, seconds)
+    receiver = Receiver(answers, seconds, room=room)
     lane = Lane(endpoint, receiver.attempt, nothing, nothing, nothing, Shares(100), 60.0)
     for number in range(answers + WINDOW + waiting):
         key = DeliveryKey("t", "ep", number, f"0.{number}")
         lane.offer(Work(key, f"evt_{number}", "a.b", b"{}", time.monotonic() - since))
-    while len(lane.waiting) > waiting:
-        await asyncio.sleep(0)
+    await receiver.full.wait()
     return lane
 
 
@@ -84,15 +91,13 @@ async def test_a_quick_endpoint_that_gets_more_than_it_takes_does_not_fill_the_m
 
 async def test_what_is_sent_and_not_answered_is_written_down_after_a_moment() -> None:
     lane = await lane_of(0, 0.0, waiting=0, since=0)
-    await asyncio.sleep(0)
     assert lane.overdue(time.monotonic()) == []
     assert len(lane.overdue(time.monotonic() + PATIENCE)) == WINDOW
     await end(lane)
 
 
 async def test_what_waits_for_the_store_before_it_is_sent_is_not_written_down_for_it() -> None:
-    lane = await lane_of(0, 0.0, waiting=0, since=PATIENCE)
-    assert all(work.begun is None for work in lane.under_way)
+    lane = await lane_of(0, 0.0, waiting=0, since=PATIENCE, room=False)
     assert lane.overdue(time.monotonic() + PATIENCE) == []
     assert len(lane.overdue(time.monotonic() + LONGEST_WAIT)) == WINDOW
     await end(lane)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, TypeAlias
 
 from rich.console import Console
 from rich.table import Table
@@ -67,13 +67,17 @@ class System:
         }
 
 
+#: What a stage shows; where it is neither a rate nor the system, numbers by their names, as they are written.
+Measured: TypeAlias = Rate | System | Mapping[str, Any]
+
+
 class Figures:
     """What the stages have shown, by their names, as far as they were measured."""
 
     def __init__(self) -> None:
-        self._measured: dict[str, Any] = {}
+        self._measured: dict[str, Measured] = {}
 
-    def take(self, stage: str, measured: Any) -> None:
+    def take(self, stage: str, measured: Measured) -> None:
         """Keep what a stage has shown."""
         self._measured[stage] = measured
 
@@ -114,7 +118,7 @@ _TITLES = {
 }
 
 
-def _plain(measured: Any) -> Any:
+def _plain(measured: Measured) -> Mapping[str, Any]:
     return measured.document if isinstance(measured, Rate | System) else measured
 
 

@@ -8,11 +8,10 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from edurelay_cli.bench.figures import Figures
+from edurelay_cli.bench.figures import Figures, Measured
 from edurelay_cli.bench.ground import Ground, ground
 from edurelay_cli.bench.sizes import Sizes
 from edurelay_cli.bench.stages import (
@@ -29,7 +28,7 @@ from edurelay_cli.bench.stages import (
 )
 from edurelay_cli.stack import StackFolder
 
-_STAGES: dict[str, Callable[[Ground], Awaitable[Any]]] = {
+_STAGES: dict[str, Callable[[Ground], Awaitable[Measured]]] = {
     "gateway": gateway.measure,
     "mapping": mapping.measure,
     "delivery": delivery.measure,

@@ -29,11 +29,12 @@ from edurelay.web.internal import InternalClient
 from edurelay.web.problems import ErrorTable, Problem
 from edurelay.web.server import serve
 from edurelay_webhook_dispatcher import store
-from edurelay_webhook_dispatcher.api import Api
 from edurelay_webhook_dispatcher.audit import Audit
 from edurelay_webhook_dispatcher.choice import Choice
 from edurelay_webhook_dispatcher.clock import Timekeeper
 from edurelay_webhook_dispatcher.courier import Courier
+from edurelay_webhook_dispatcher.delivery_api import DeliveryApi
+from edurelay_webhook_dispatcher.endpoint_api import EndpointApi
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.external_ids import ExternalIds, MappingAway
 from edurelay_webhook_dispatcher.failures import ConditionFailures
@@ -195,7 +196,11 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     readiness.add("kafka", producer.ping)
     readiness.add("mongo", database.ping)
     application = build_application(
-        [Api(kept, endpoints, retrier, replays, redeliveries, past, reading), StreamApi(endpoints, reading)],
+        [
+            DeliveryApi(kept, endpoints, retrier, past),
+            EndpointApi(kept, endpoints, retrier, replays, redeliveries, reading),
+            StreamApi(endpoints, reading),
+        ],
         authenticate=InternalOnly(settings.internal_token),
         title="Edurelay webhook-dispatcher, internal",
         version="1",

@@ -17,6 +17,7 @@ from edurelay.mongo.leases import Leases
 from edurelay.runtime.logging import get_logger
 from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.courier import Courier
+from edurelay_webhook_dispatcher.documents import work_of
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.keys import DeliveryKey
@@ -24,7 +25,6 @@ from edurelay_webhook_dispatcher.order import Precedence
 from edurelay_webhook_dispatcher.patience import AWAY
 from edurelay_webhook_dispatcher.payload import Payloads
 from edurelay_webhook_dispatcher.replays import pending_delivery
-from edurelay_webhook_dispatcher.retrier import work_of
 from edurelay_webhook_dispatcher.store import Store
 from edurelay_webhook_dispatcher.translator import Translator
 

@@ -16,6 +16,7 @@ from edurelay.events.envelope import Event
 from edurelay.mongo import Document
 from edurelay.web.problems import Problem
 from edurelay_webhook_dispatcher import views
+from edurelay_webhook_dispatcher.blocks import Ticket
 from edurelay_webhook_dispatcher.body import kept_format
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.external_ids import ExternalIds
@@ -23,7 +24,6 @@ from edurelay_webhook_dispatcher.past import PastEvents
 from edurelay_webhook_dispatcher.payload import Payload, Payloads
 from edurelay_webhook_dispatcher.repository import Repository
 from edurelay_webhook_dispatcher.store import Store
-from edurelay_webhook_dispatcher.streams import Ticket
 from edurelay_webhook_dispatcher.translator import in_ids_of
 
 #: How often it is looked at what other dispatchers wrote, in seconds.

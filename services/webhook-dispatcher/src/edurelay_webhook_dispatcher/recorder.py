@@ -12,25 +12,21 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
-from edurelay.events.envelope import Message, unix_timestamp
-from edurelay.events.topics import DELIVERIES as ATTEMPTS_TOPIC
 from edurelay.kafka.producer import Producer
-from edurelay.messages.deliveries import AttemptMade, DeliveryStatus
-from edurelay.mongo import Document, UpdateOne
+from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo.writes import insert_new
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.metrics import DELIVERY_SECONDS
 from edurelay.runtime.together import together
 from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.attempts import Attempt
-from edurelay_webhook_dispatcher.body import format_fields
+from edurelay_webhook_dispatcher.documents import Written, document_of, message_of, update_of
 from edurelay_webhook_dispatcher.history import kept
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.patience import until_done
-from edurelay_webhook_dispatcher.store import SKIPPED, Store
+from edurelay_webhook_dispatcher.store import Store
 from edurelay_webhook_dispatcher.work import State, Work
 
 #: How long a first entry waits for company, in seconds, and how many entries are written at once.
@@ -43,26 +39,16 @@ UNWRITTEN_FAILURES = 4_096
 #: How many attempts a delivery's history keeps.
 HISTORY = 50
 
-_OF_AN_OPEN_ONE = ("body", "due_at", "reason", "traceparent", "forgiven", "ids", "parked")
-
 _log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    work: Work
-    state: State
-    attempt: Attempt | None
-    first: bool
 
 
 class _Line:
     """What waits to be written, in its order. A first entry waits for company."""
 
     def __init__(self) -> None:
-        self.entries: list[_Written] = []
+        self.entries: list[Written] = []
         #: What is being written.
-        self.writing: list[_Written] = []
+        self.writing: list[Written] = []
         self.matched: list[tuple[Entry, Callable[[], None]]] = []
         self.numbered: list[Callable[[], None]] = []
         #: Primary keys of what is in hand still.
@@ -115,7 +101,7 @@ class Recorder:
             del work.attempts[:-HISTORY]
         # Nothing else is ever written of what arrived before anything was.
         line = self._arrived if state.delivered and not work.recorded else self._others
-        line.entries.append(_Written(work, state, attempt, first=not work.recorded))
+        line.entries.append(Written(work, state, attempt, first=not work.recorded))
         work.recorded = True
         line.stir()
         if work.chain is not None:
@@ -178,7 +164,7 @@ class Recorder:
                     settled()
             line.empty.set()
 
-    async def _persist(self, entries: list[_Written], matched: list[tuple[Entry, Callable[[], None]]]) -> None:
+    async def _persist(self, entries: list[Written], matched: list[tuple[Entry, Callable[[], None]]]) -> None:
         await until_done(lambda: self._write(entries, [event for event, _ in matched]), self._complain)
         self._unwritten.subtract(entry.state.delivered for entry in entries if entry.attempt is not None)
         self._room.set()
@@ -195,29 +181,29 @@ class Recorder:
     def _complain(self, error: Exception) -> None:
         _log.warning("states could not be written, trying again", reason=str(error), waiting=len(self._others.entries))
 
-    async def _write(self, entries: list[_Written], events: list[Entry]) -> None:
+    async def _write(self, entries: list[Written], events: list[Entry]) -> None:
         await together(self._store.events.add(events), self._write_deliveries(entries))
 
-    async def _write_deliveries(self, entries: list[_Written]) -> None:
+    async def _write_deliveries(self, entries: list[Written]) -> None:
         # Everything that was numbered by now is written, so that no event is forgotten by the log before its number is
         # known, and no delivery is kept with a number that may still change.
         await self._store.streams.write()
-        newest: dict[str, _Written] = {entry.work.key.stored: entry for entry in entries}
+        newest: dict[str, Written] = {entry.work.key.stored: entry for entry in entries}
         first = {entry.work.key.stored for entry in entries if entry.first}
-        fresh = [_document(entry) for name, entry in newest.items() if name in first]
+        fresh = [document_of(entry) for name, entry in newest.items() if name in first]
         changed = {name: entry for name, entry in newest.items() if name not in first}
         await self._open({name: newest[name] for name in first})
         for present in await insert_new(self._store.deliveries, fresh):
             changed[present.document["_id"]] = newest[present.document["_id"]]
         if changed:
-            updates = [_update(name, entry) for name, entry in changed.items()]
+            updates = [update_of(name, entry) for name, entry in changed.items()]
             await self._store.deliveries.bulk_write(updates, ordered=False)
         await self._close(newest, changed)
-        made = [_message(entry, entry.attempt) for entry in entries if entry.attempt is not None]
+        made = [message_of(entry, entry.attempt) for entry in entries if entry.attempt is not None]
         if made:
             await self._producer.send_all(made)
 
-    async def _open(self, entries: Mapping[str, _Written]) -> None:
+    async def _open(self, entries: Mapping[str, Written]) -> None:
         """Before their documents are written: make those due that are not done yet."""
         lease_ends = clock.now() + self._lease
         due = {name: entry.state.due or lease_ends for name, entry in entries.items() if not entry.state.delivered}
@@ -226,7 +212,7 @@ class Recorder:
         waiting = {name for name, entry in chained.items() if entry.state.waits}
         await self._store.backlog.add(due, chains, waiting)
 
-    async def _close(self, entries: Mapping[str, _Written], changed: Container[str]) -> None:
+    async def _close(self, entries: Mapping[str, Written], changed: Container[str]) -> None:
         """After their documents are written: make the backlog agree with them."""
         states = {name: entry.state for name, entry in entries.items() if name in changed or entry.state.dead}
         due = {name: state.due for name, state in states.items() if state.due is not None}
@@ -241,76 +227,7 @@ class Recorder:
             self.woken()
 
 
-def _chain_that_goes_on(entry: _Written, changed: Container[str]) -> str | None:
+def _chain_that_goes_on(entry: Written, changed: Container[str]) -> str | None:
     """Return the chain of one that has ended, if something may wait for it in the store: where it was there itself."""
     was_there = entry.state.dead or not entry.first or entry.work.key.stored in changed
     return entry.work.chain if entry.state.over and was_there else None
-
-
-def _open_fields(entry: _Written) -> Document:
-    """The fields that only an open delivery has: what another attempt, or a person, needs."""
-    if entry.state.delivered:
-        return {}
-    fields: Document = {"body": entry.work.body}
-    if entry.state.due is not None and not entry.state.waits:
-        fields["due_at"] = entry.state.due
-    if entry.state.parked:
-        fields["parked"] = True
-    if entry.state.reason is not None:
-        fields["reason"] = entry.state.reason
-    if entry.work.traceparent is not None:
-        fields["traceparent"] = entry.work.traceparent
-    if entry.work.forgiven:
-        fields["forgiven"] = entry.work.forgiven
-    if entry.work.ids is not None:
-        fields["ids"] = entry.work.ids
-    return fields
-
-
-def _document(entry: _Written) -> Document:
-    work = entry.work
-    return {
-        "_id": work.key.stored,
-        "endpoint": work.key.endpoint,
-        "event_id": work.event_id,
-        "type": work.event_type,
-        **({"subject": work.subject} if work.subject is not None else {}),
-        "status": entry.state.status.value,
-        "attempts": work.attempts,
-        "updated": clock.now(),
-        **({"sequence": work.ticket.number} if work.ticket is not None else {}),
-        **format_fields(work.body),
-        **_open_fields(entry),
-    }
-
-
-def _update(name: str, entry: _Written) -> UpdateOne:
-    fields = _open_fields(entry)
-    fields |= {"status": entry.state.status.value, "attempts": entry.work.attempts, "updated": clock.now()}
-    gone = {name: "" for name in _OF_AN_OPEN_ONE if name not in fields}
-    # A delivery that arrived stays delivered, whatever a late attempt of another dispatcher says, and one that was
-    # skipped is left alone unless it arrived.
-    query: Document = {"_id": name, "status": {"$ne": DeliveryStatus.DELIVERED.value}}
-    if entry.state.delivered:
-        gone[SKIPPED] = ""
-    else:
-        query[SKIPPED] = None
-    return UpdateOne(query, {"$set": fields, "$unset": gone})
-
-
-def _message(entry: _Written, attempt: Attempt) -> Message:
-    work = entry.work
-    made = AttemptMade(
-        delivery_id=work.key.text,
-        event_id=work.event_id,
-        event_type=work.event_type,
-        endpoint_id=work.key.endpoint,
-        tenant=work.key.tenant,
-        number=work.attempts[-1]["n"],
-        at=unix_timestamp(attempt.at),
-        duration_ms=round(attempt.seconds * 1000, 2),
-        status=entry.state.status,
-        status_code=attempt.status,
-        error=attempt.error,
-    )
-    return Message(ATTEMPTS_TOPIC.name, work.key.endpoint.encode(), made.encode())

@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import replace
 from math import inf
-from typing import Any
 
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import Document, StoreUnavailable
@@ -27,14 +26,13 @@ from edurelay.runtime.together import together
 from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.backlog import Head
 from edurelay_webhook_dispatcher.courier import Courier
+from edurelay_webhook_dispatcher.documents import work_of
 from edurelay_webhook_dispatcher.endpoints import Endpoints
-from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.order import Precedence
 from edurelay_webhook_dispatcher.recorder import Recorder
 from edurelay_webhook_dispatcher.store import Store
-from edurelay_webhook_dispatcher.streams import Ticket
 from edurelay_webhook_dispatcher.translator import Translator
-from edurelay_webhook_dispatcher.work import State, Work
+from edurelay_webhook_dispatcher.work import State
 
 #: How many queues are looked at together, and how many entries are taken of each; how often it is looked whether the
 #: time of one has come, in seconds, where nothing calls for it earlier.
@@ -141,6 +139,7 @@ class Retrier:
             ]
             await self._claim([entry for entries in due for entry in entries], now + self._courier.lease)
         except BaseException:
+            # Also where somebody cancels it: of a queue that was chosen nothing else knows when its turn comes.
             for endpoint_id, _ in chosen:
                 self._note(endpoint_id, now)
             raise
@@ -294,24 +293,3 @@ class Retrier:
             self._next.setdefault(endpoint_id, now)
         for status in (DeliveryStatus.PENDING, DeliveryStatus.DEAD_LETTERED):
             DELIVERIES.of(status.value).set(await self._store.backlog.count(status))
-
-
-def work_of(document: dict[str, Any], entry: dict[str, Any]) -> Work:
-    """Return a stored, open delivery that was claimed now as work, in the place that its entry has."""
-    key, claimed_at = DeliveryKey.from_stored(document["_id"]), time.monotonic()
-    return Work(
-        key=key,
-        event_id=document["event_id"],
-        event_type=document["type"],
-        body=document["body"],
-        since=claimed_at,
-        leased=claimed_at,
-        traceparent=document.get("traceparent"),
-        attempts=list(document["attempts"]),
-        forgiven=document.get("forgiven", 0),
-        ids=document.get("ids"),
-        chain=entry.get("chain"),
-        recorded=True,
-        claimed=True,
-        ticket=Ticket(key, document["event_id"], document["sequence"]) if "sequence" in document else None,
-    )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from edurelay.web.operation import Answer, Call, operation
-from edurelay.web.problems import Problem
 from edurelay_webhook_dispatcher import views
-from edurelay_webhook_dispatcher.endpoint import Endpoint
+from edurelay_webhook_dispatcher.asking import ENDPOINT, endpoint_at
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.reading import Reading
 
-PLACE = "/internal/tenants/{tenant}/endpoints/{id}/events"
+PLACE = f"{ENDPOINT}/events"
 #: How long a reader may wait here, in seconds.
 LONGEST_WAIT = 5.0
 
@@ -54,7 +51,9 @@ class StreamApi:
     async def read_stream(self, call: Call[None, StreamQuery]) -> Answer:
         """Its events in the order of their numbers, whatever has become of them."""
         query = call.query
-        return Answer(body=await self._reading.page(self._endpoint(call.path), query.after, query.limit, query.wait))
+        return Answer(
+            body=await self._reading.page(endpoint_at(call.path, self._endpoints), query.after, query.limit, query.wait)
+        )
 
     @operation(
         "POST",
@@ -67,10 +66,4 @@ class StreamApi:
     )
     async def commit(self, call: Call[CommitRequest, None]) -> Answer:
         """Less than before means that it is read again."""
-        return Answer(body=await self._reading.commit(self._endpoint(call.path), call.body.after))
-
-    def _endpoint(self, path: Mapping[str, str]) -> Endpoint:
-        endpoint = self._endpoints.of_tenant(path["tenant"], path["id"])
-        if endpoint is None:
-            raise Problem(404, "not_found", "There is no such endpoint.")
-        return endpoint
+        return Answer(body=await self._reading.commit(endpoint_at(call.path, self._endpoints), call.body.after))

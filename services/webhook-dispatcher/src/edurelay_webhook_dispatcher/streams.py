@@ -4,7 +4,6 @@ By the numbers a receiver sees that something is missing, and asks for it; and o
 stream instead. It is written in blocks. The name of a block holds its first number, so of two dispatchers that would
 write the same numbers one is refused, and numbers its deliveries anew behind the other's.
 
-A block tells when it was written (`at`, a Unix time) and from when its newest event is (`newest`, in milliseconds).
 Old blocks are deleted; where the stream goes on is kept apart from them (`positions`), so that no number comes again.
 
 Numbers are given out before they are written: a first attempt needs no write before it. Only where dispatchers get in
@@ -20,14 +19,13 @@ from collections.abc import Callable, Iterable
 from collections.abc import Collection as Several
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import Any
 
 import orjson
 
 from edurelay.mongo import ASCENDING, DESCENDING, Collection, Document
 from edurelay.mongo.writes import insert_new
 from edurelay.runtime.together import together
-from edurelay_webhook_dispatcher import clock
+from edurelay_webhook_dispatcher.blocks import Ticket, block_id, block_of, stream_of, tickets_of
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.positions import Positions
 
@@ -46,23 +44,6 @@ NOTED = 50
 REMEMBERED_SECONDS = 60.0
 
 
-@dataclass(slots=True, eq=False)
-class Ticket:
-    """The place of a delivery in its endpoint's stream. The number may change until it is written. `body` is what the
-    log does not have: that of a test event which is only read."""
-
-    key: DeliveryKey
-    event_id: str
-    number: int
-    body: str | None = None
-
-    @property
-    def entry(self) -> list[Any]:
-        """Return what a block keeps of it."""
-        kept = [self.key.moment, self.key.origin, self.event_id]
-        return kept if self.body is None else [*kept, self.body]
-
-
 @dataclass(slots=True)
 class _Stream:
     tenant: str
@@ -76,20 +57,7 @@ class _Stream:
 
     @property
     def name(self) -> str:
-        return _name(self.tenant, self.endpoint)
-
-    def block(self) -> Document:
-        tickets = self.unwritten[:LARGEST]
-        first = tickets[0].number
-        return {
-            "_id": _block_id(self.name, first),
-            "stream": self.name,
-            "first": first,
-            "count": len(tickets),
-            "at": clock.now(),
-            "newest": max(each.key.moment for each in tickets),
-            "entries": orjson.dumps([each.entry for each in tickets]),
-        }
+        return stream_of(self.tenant, self.endpoint)
 
 
 class EventsGone(Exception):
@@ -114,7 +82,7 @@ class Streams:
 
     async def open(self, endpoints: Iterable[tuple[str, str]]) -> None:
         """Find out where the streams of endpoints, each given with its tenant, end."""
-        unknown = {_name(*each): each for each in endpoints if not self._is_open(_name(*each))}
+        unknown = {stream_of(*each): each for each in endpoints if not self._is_open(stream_of(*each))}
         if unknown:
             for name, end in (await self._ends(unknown)).items():
                 # Somebody else here may have opened it meanwhile, and given out numbers.
@@ -124,7 +92,7 @@ class Streams:
 
     def number(self, key: DeliveryKey, event_id: str, body: str | None = None) -> Ticket:
         """Give a delivery the next number of its endpoint's stream, which is open."""
-        stream = self._streams[_name(key.tenant, key.endpoint)]
+        stream = self._streams[stream_of(key.tenant, key.endpoint)]
         ticket = Ticket(key, event_id, stream.next, body)
         stream.next += 1
         stream.unwritten.append(ticket)
@@ -132,13 +100,13 @@ class Streams:
 
     def contended(self, key: DeliveryKey) -> bool:
         """True where a delivery's number has to be written before it is sent."""
-        return self._clock() < self._streams[_name(key.tenant, key.endpoint)].contended_until
+        return self._clock() < self._streams[stream_of(key.tenant, key.endpoint)].contended_until
 
     async def write(self) -> None:
         """Return once every number that was given out is written, be it under another one."""
         async with self._writing:
             while pending := {stream.name: stream for stream in self._streams.values() if stream.unwritten}:
-                blocks = [stream.block() for stream in pending.values()]
+                blocks = [block_of(name, stream.unwritten[:LARGEST]) for name, stream in pending.items()]
                 refused = {each.document["_id"] for each in await insert_new(self._blocks, blocks)}
                 for block in blocks:
                     stream = pending[block["stream"]]
@@ -152,9 +120,9 @@ class Streams:
         """Return the deliveries behind the number `after`, in their order and without a gap. Raises `EventsGone` where
         the next one is there no more."""
         span = {"$gt": after - LARGEST, "$lte": after + limit}
-        query: Document = {"stream": _name(tenant, endpoint), "first": span}
+        query: Document = {"stream": stream_of(tenant, endpoint), "first": span}
         blocks = await self._blocks.find(query).sort("first", ASCENDING).to_list(None)
-        found = [each for block in blocks for each in _tickets(block) if each.number > after][:limit]
+        found = [each for block in blocks for each in tickets_of(block) if each.number > after][:limit]
         if found and found[0].number > after + 1:
             raise EventsGone(found[0].number)
         # What is deleted is deleted from the beginning on, but not all of it at once.
@@ -164,7 +132,7 @@ class Streams:
         """Raise `EventsGone` where there is nothing behind `after` because it was deleted."""
         end = await self.end(tenant, endpoint)
         if after < end:
-            behind: Document = {"stream": _name(tenant, endpoint), "first": {"$gt": after}}
+            behind: Document = {"stream": stream_of(tenant, endpoint), "first": {"$gt": after}}
             found = await self._blocks.find(behind).sort("first", ASCENDING).limit(1).to_list(1)
             first = found[0]["first"] if found else end + 1
             # What was written since it was looked for is there.
@@ -173,7 +141,7 @@ class Streams:
 
     async def end(self, tenant: str, endpoint: str) -> int:
         """Return the last number that is written, 0 where there is none."""
-        name = _name(tenant, endpoint)
+        name = stream_of(tenant, endpoint)
         return (await self._ends([name]))[name]
 
     async def until_grown(self, tenant: str, endpoint: str, seconds: float) -> None:
@@ -181,7 +149,7 @@ class Streams:
         await self.open([(tenant, endpoint)])
         try:
             async with asyncio.timeout(seconds):
-                await self._streams[_name(tenant, endpoint)].grown.wait()
+                await self._streams[stream_of(tenant, endpoint)].grown.wait()
         except TimeoutError:
             pass
 
@@ -217,7 +185,7 @@ class Streams:
         are open, by primary key."""
         found: dict[str, Ticket] = {}
         for key in keys:
-            ticket = (await self._numbered_lately(_name(key.tenant, key.endpoint))).get(key.stored)
+            ticket = (await self._numbered_lately(stream_of(key.tenant, key.endpoint))).get(key.stored)
             if ticket is not None:
                 found[key.stored] = ticket
         return found
@@ -227,7 +195,7 @@ class Streams:
         long ago. `recall` may miss some, which nobody minds where the deliveries themselves are kept."""
         earliest: dict[str, int] = {}
         for key in keys:
-            name = _name(key.tenant, key.endpoint)
+            name = stream_of(key.tenant, key.endpoint)
             earliest[name] = min(key.moment, earliest.get(name, key.moment))
         wanted = {key.stored for key in keys}
         # Taken before the store is asked: what is not written yet is here or there, whenever the answer comes.
@@ -237,15 +205,15 @@ class Streams:
             # No event is in a block of which all are older.
             query: Document = {"stream": name, "newest": {"$gte": moment}}
             async for block in self._blocks.find(query):
-                found |= {each.key.stored: each for each in _tickets(block) if each.key.stored in wanted}
+                found |= {each.key.stored: each for each in tickets_of(block) if each.key.stored in wanted}
         return found
 
     async def replayed(self, tenant: str, endpoint: str, replay: str, after: int) -> dict[int, int]:
         """Return up to which offset of each partition a replay stands in a stream, behind the number `after`."""
         reached: dict[int, int] = {}
-        query: Document = {"stream": _name(tenant, endpoint), "first": {"$gt": after - LARGEST}}
+        query: Document = {"stream": stream_of(tenant, endpoint), "first": {"$gt": after - LARGEST}}
         async for block in self._blocks.find(query):
-            for each in _tickets(block):
+            for each in tickets_of(block):
                 if each.key.origin.startswith(f"{replay}.") and (position := each.key.position) is not None:
                     reached[position[0]] = max(position[1], reached.get(position[0], -1))
         return reached
@@ -268,7 +236,7 @@ class Streams:
             # What stood behind the note may be gone for its age, but not without another note.
             found |= {name: noted[name] for name in unknown if noted[name] == before.get(name)}
             unknown.difference_update(found)
-            query: Document = {"_id": {"$in": [_block_id(name, noted[name] + 1) for name in unknown]}}
+            query: Document = {"_id": {"$in": [block_id(name, noted[name] + 1) for name in unknown]}}
             longer = [each["stream"] async for each in self._blocks.find(query, {"stream": 1})]
             ends = await together(*(self._last_behind(name, noted[name]) for name in longer))
             found |= {name: end for name, end in zip(longer, ends, strict=True) if end is not None}
@@ -285,7 +253,7 @@ class Streams:
         if name not in self._recent or self._recent[name][0] < now:
             self._recent = {each: known for each, known in self._recent.items() if known[0] >= now}
             query: Document = {"stream": name, "first": {"$gt": self._streams[name].next - RECENT}}
-            tickets = [ticket async for block in self._blocks.find(query) for ticket in _tickets(block)]
+            tickets = [ticket async for block in self._blocks.find(query) for ticket in tickets_of(block)]
             self._recent[name] = (now + REMEMBERED_SECONDS, {ticket.key.stored: ticket for ticket in tickets})
         return self._recent[name][1]
 
@@ -319,7 +287,7 @@ class Streams:
     async def _taken(self, stream: _Stream, first: int) -> dict[str, int]:
         """Return what others have written from a number on, by primary key."""
         query: Document = {"stream": stream.name, "first": {"$gte": first}}
-        return {each.key.stored: each.number async for block in self._blocks.find(query) for each in _tickets(block)}
+        return {each.key.stored: each.number async for block in self._blocks.find(query) for each in tickets_of(block)}
 
     def _written(self, stream: _Stream, count: int) -> None:
         stream.seen_at = self._clock()
@@ -327,19 +295,3 @@ class Streams:
         stream.blocks_since_note += 1
         stream.grown.set()
         stream.grown = asyncio.Event()
-
-
-def _name(tenant: str, endpoint: str) -> str:
-    return f"{tenant}/{endpoint}"
-
-
-def _block_id(name: str, first: int) -> str:
-    return f"{name}/{first:015d}"
-
-
-def _tickets(block: Document) -> list[Ticket]:
-    tenant, _, endpoint = block["stream"].partition("/")
-    return [
-        Ticket(DeliveryKey(tenant, endpoint, moment, origin), event_id, block["first"] + place, *body)
-        for place, (moment, origin, event_id, *body) in enumerate(orjson.loads(block["entries"]))
-    ]

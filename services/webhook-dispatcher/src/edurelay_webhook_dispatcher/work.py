@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edurelay.messages.deliveries import DeliveryStatus
+from edurelay_webhook_dispatcher.blocks import Ticket
 from edurelay_webhook_dispatcher.keys import DeliveryKey
-from edurelay_webhook_dispatcher.streams import Ticket
 
 
 @dataclass(slots=True, eq=False)

@@ -1,13 +1,12 @@
-"""The internal API: what the gateway asks about events and deliveries, and what it has done to them."""
+"""The internal API of events and deliveries: what the gateway asks about them, and what it has done to them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import Document
@@ -15,21 +14,15 @@ from edurelay.web.operation import Answer, Call, operation
 from edurelay.web.paging import PageQuery, decode_cursor, encode_cursor
 from edurelay.web.problems import Problem
 from edurelay_webhook_dispatcher import views
-from edurelay_webhook_dispatcher.endpoint import Endpoint
+from edurelay_webhook_dispatcher.asking import TENANT, missing, moment_of
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.past import PastEvents
 from edurelay_webhook_dispatcher.payload import Payload
-from edurelay_webhook_dispatcher.probes import TEST_EVENT, trial_delivery
-from edurelay_webhook_dispatcher.reading import Reading
-from edurelay_webhook_dispatcher.redeliveries import Redeliveries
-from edurelay_webhook_dispatcher.replays import Replays
 from edurelay_webhook_dispatcher.repository import Repository
 from edurelay_webhook_dispatcher.retrier import Retrier
 from edurelay_webhook_dispatcher.store import Store
 from edurelay_webhook_dispatcher.wanted import Wanted, WantedDeliveries
-
-ROOT = "/internal/tenants/{tenant}"
 
 _WHY_NOT_SKIPPED = {
     DeliveryStatus.DELIVERED: "The delivery has arrived; there is nothing left to skip.",
@@ -48,7 +41,12 @@ class EventQuery(PageQuery):
 
     def wanted(self) -> Wanted:
         """Return what is asked for."""
-        return Wanted((self.type,) if self.type else (), self.subject, _moment(self.since), _moment(self.until))
+        return Wanted(
+            (self.type,) if self.type else (),
+            self.subject,
+            moment_of(self.since),
+            moment_of(self.until),
+        )
 
 
 class DeliveryQuery(EventQuery):
@@ -59,38 +57,7 @@ class DeliveryQuery(EventQuery):
     status: Annotated[str | None, Field(pattern="^(pending|delivered|dead_lettered)$")] = None
 
 
-class RedeliverRequest(BaseModel):
-    """Which deliveries of an endpoint are to be made once more."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    status: Annotated[str, Field(pattern="^(delivered|dead_lettered)$")] = "dead_lettered"
-    event_types: list[str] = Field(default_factory=list)
-    subject: str | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
-
-
-class ReplayRequest(BaseModel):
-    """What to replay: the stretch of time in which the log took the events, and which types."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    since: AwareDatetime
-    until: AwareDatetime
-    event_types: list[str] = Field(default_factory=list)
-
-
-class TestRequest(BaseModel):
-    """The type of the test event."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    event_type: str = TEST_EVENT
-    data: dict[str, Any] | None = None
-
-
-class Api:
+class DeliveryApi:
     """The operations. Every one works on the repository of the tenant in its path."""
 
     def __init__(
@@ -98,22 +65,16 @@ class Api:
         store: Store,
         endpoints: Endpoints,
         retrier: Retrier,
-        replays: Replays,
-        redeliveries: Redeliveries,
         past: PastEvents,
-        reading: Reading,
     ) -> None:
         self._store = store
         self._endpoints = endpoints
         self._retrier = retrier
-        self._replays = replays
-        self._redeliveries = redeliveries
         self._past = past
-        self._reading = reading
 
     @operation(
         "GET",
-        f"{ROOT}/events",
+        f"{TENANT}/events",
         summary="List published events",
         tag="events",
         auth="internal",
@@ -130,7 +91,7 @@ class Api:
 
     @operation(
         "GET",
-        f"{ROOT}/events/{{id}}",
+        f"{TENANT}/events/{{id}}",
         summary="One event, its data and where it went",
         tag="events",
         auth="internal",
@@ -141,7 +102,7 @@ class Api:
         repository = self._repository(call.path)
         entry = await repository.event(call.path["id"])
         if entry is None:
-            raise _missing("event")
+            raise missing("event")
         event = await self._past.event(*entry.position, call.path["id"])
         deliveries = await repository.deliveries_of(entry)
         shown = [
@@ -158,7 +119,7 @@ class Api:
 
     @operation(
         "GET",
-        f"{ROOT}/deliveries",
+        f"{TENANT}/deliveries",
         summary="List deliveries",
         tag="deliveries",
         auth="internal",
@@ -183,7 +144,7 @@ class Api:
 
     @operation(
         "GET",
-        f"{ROOT}/deliveries/{{id}}",
+        f"{TENANT}/deliveries/{{id}}",
         summary="One delivery",
         tag="deliveries",
         auth="internal",
@@ -195,7 +156,7 @@ class Api:
 
     @operation(
         "GET",
-        f"{ROOT}/deliveries/{{id}}/attempts",
+        f"{TENANT}/deliveries/{{id}}/attempts",
         summary="The attempts of a delivery",
         tag="deliveries",
         auth="internal",
@@ -208,7 +169,7 @@ class Api:
 
     @operation(
         "POST",
-        f"{ROOT}/deliveries/{{id}}/redeliver",
+        f"{TENANT}/deliveries/{{id}}/redeliver",
         summary="Deliver once more",
         tag="deliveries",
         auth="internal",
@@ -222,14 +183,14 @@ class Api:
         repository = self._repository(call.path)
         payload = None if "body" in delivery else await self._payload(delivery)
         if not await repository.redeliver(delivery, payload):
-            raise _missing("delivery")
+            raise missing("delivery")
         self._retrier.wake()
         again = await repository.delivery(key)
         return Answer(202, views.DeliveryView.of(again or delivery))
 
     @operation(
         "POST",
-        f"{ROOT}/deliveries/{{id}}/skip",
+        f"{TENANT}/deliveries/{{id}}/skip",
         summary="Give a delivery up",
         tag="deliveries",
         auth="internal",
@@ -245,118 +206,14 @@ class Api:
         self._retrier.wake()
         return Answer(body=views.DeliveryView.of(delivery))
 
-    @operation(
-        "POST",
-        f"{ROOT}/endpoints/{{id}}/redeliver",
-        summary="Deliver what is chosen of an endpoint's deliveries once more",
-        tag="endpoints",
-        auth="internal",
-        body=RedeliverRequest,
-        body_required=False,
-        answers={202: views.RedeliveryView},
-    )
-    async def redeliver_chosen(self, call: Call[RedeliverRequest, None]) -> Answer:
-        """All dead letters where nothing is chosen. While the endpoint is disabled they wait."""
-        endpoint, asked = self._endpoint(call.path), call.body
-        if not endpoint.sent_to:
-            detail = "Nothing is sent to this endpoint; read its stream again from an earlier number."
-            raise Problem(409, "endpoint_without_url", detail)
-        events = Wanted(asked.event_types, asked.subject, _moment(asked.since), _moment(asked.until))
-        redelivery = await self._redeliveries.ask(endpoint.tenant, WantedDeliveries(events, endpoint.id, asked.status))
-        return Answer(202, views.RedeliveryView.of(redelivery))
-
-    @operation(
-        "GET",
-        f"{ROOT}/endpoints/{{id}}/redeliveries/{{redelivery}}",
-        summary="How far a redelivery is",
-        tag="endpoints",
-        auth="internal",
-        answers={200: views.RedeliveryView},
-    )
-    async def get_redelivery(self, call: Call[None, None]) -> Answer:
-        """Where it stands."""
-        path = call.path
-        found = await self._redeliveries.get(path["tenant"], path["id"], path["redelivery"])
-        if found is None:
-            raise _missing("redelivery")
-        return Answer(body=views.RedeliveryView.of(found))
-
-    @operation(
-        "GET",
-        f"{ROOT}/endpoints/{{id}}/ledger",
-        summary="How many deliveries of an endpoint stand where",
-        tag="endpoints",
-        auth="internal",
-        answers={200: views.Ledger},
-    )
-    async def ledger(self, call: Call[None, None]) -> Answer:
-        """Counted from the deliveries themselves; where there are none, from the stream."""
-        endpoint = self._endpoints.of_tenant(call.path["tenant"], call.path["id"])
-        if endpoint is not None and not endpoint.sent_to:
-            return Answer(body=await self._reading.ledger(endpoint))
-        counted = await self._repository(call.path).ledger(call.path["id"])
-        return Answer(body=views.Ledger(**counted))
-
-    @operation(
-        "POST",
-        f"{ROOT}/endpoints/{{id}}/replay",
-        summary="Deliver a stretch of the log to an endpoint",
-        tag="endpoints",
-        auth="internal",
-        body=ReplayRequest,
-        answers={202: views.ReplayAsked},
-    )
-    async def replay(self, call: Call[ReplayRequest, None]) -> Answer:
-        """What the endpoint's patterns match, also from before it existed."""
-        endpoint, asked = self._endpoint(call.path), call.body
-        if asked.until < asked.since:
-            raise Problem(422, "invalid_request", "until lies before since", field="until")
-        replay_id = await self._replays.ask(
-            endpoint.tenant,
-            endpoint.id,
-            _milliseconds(asked.since),
-            _milliseconds(asked.until),
-            asked.event_types,
-            endpoint.event_types,
-        )
-        return Answer(202, views.ReplayAsked(replay_id=replay_id))
-
-    @operation(
-        "POST",
-        f"{ROOT}/endpoints/{{id}}/test",
-        summary="Send a test event to one endpoint",
-        tag="endpoints",
-        auth="internal",
-        body=TestRequest,
-        answers={202: views.DeliveryView},
-    )
-    async def test(self, call: Call[TestRequest, None]) -> Answer:
-        """The event is made for this endpoint alone and is not published. Where nothing is sent, it goes into the
-        stream."""
-        endpoint = self._endpoint(call.path)
-        document = trial_delivery(endpoint, call.body.event_type, call.body.data)
-        if not endpoint.sent_to:
-            (number,) = await self._store.add_numbers([document])
-            del document["due_at"]
-            return Answer(202, views.DeliveryView.of({**document, "sequence": number}))
-        await self._store.add_pending([document])
-        self._retrier.wake()
-        return Answer(202, views.DeliveryView.of(document))
-
     def _repository(self, path: Mapping[str, str]) -> Repository:
         return Repository(self._store, path["tenant"])
-
-    def _endpoint(self, path: Mapping[str, str]) -> Endpoint:
-        endpoint = self._endpoints.of_tenant(path["tenant"], path["id"])
-        if endpoint is None:
-            raise _missing("endpoint")
-        return endpoint
 
     async def _delivery(self, path: Mapping[str, str]) -> Document:
         key = DeliveryKey.parse(path["tenant"], path["id"])
         found = await self._repository(path).delivery(key) if key is not None else None
         if found is None:
-            raise _missing("delivery")
+            raise missing("delivery")
         return found
 
     async def _payload(self, delivery: Document) -> Payload:
@@ -368,18 +225,6 @@ class Api:
             detail = "The log no longer has this event, so it cannot be delivered again; publish it anew."
             raise Problem(410, "payload_gone", detail)
         return payload
-
-
-def _missing(kind: str) -> Problem:
-    return Problem(404, "not_found", f"There is no such {kind}.")
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
-
-
-def _moment(moment: datetime | None) -> int | None:
-    return _milliseconds(moment) if moment is not None else None
 
 
 def _key(cursor: str | None) -> str | None:

@@ -5,10 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import socket
 from collections.abc import Mapping, Sequence
+from itertools import cycle, islice
 from pathlib import Path
+from typing import Final
+
+#: Linux gives outgoing connections the ports from 32,768 on, others those from 49,152 on (RFC 6335).
+LISTENED_ON: Final = range(20_000, 32_000)
+#: Where the search goes on: what was chosen is listened on only later, so the next one is another, and other processes
+#: choose too.
+_candidates: Final = cycle(random.SystemRandom().sample(LISTENED_ON, len(LISTENED_ON)))
 
 
 class ProcessFailed(RuntimeError):
@@ -16,10 +25,13 @@ class ProcessFailed(RuntimeError):
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of the loopback interface that nobody uses at this moment, and that no outgoing connection is
+    given before somebody listens on it."""
+    for port in islice(_candidates, len(LISTENED_ON)):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ProcessFailed(f"all TCP ports from {LISTENED_ON[0]} to {LISTENED_ON[-1]} are in use; end what uses them")
 
 
 async def accepts(port: int, host: str = "127.0.0.1") -> bool:

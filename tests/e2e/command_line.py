@@ -81,6 +81,8 @@ class CommandLine:
             stderr=asyncio.subprocess.PIPE,
             cwd=self.folder,
             env=os.environ | self.environment,
+            # A shell has what it starts in the background ignore Ctrl-C, and with it everything below.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
             yield Child(process)

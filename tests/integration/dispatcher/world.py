@@ -181,7 +181,8 @@ async def dispatcher(
             yield Dispatcher(kept, Repository(kept, TENANT), endpoints, courier, probes, retrier, gateway)
         finally:
             # What was begun dies with the process.
-            tasks += [task for lane in courier.lanes() for task in lane.under_way.values()]
+            lane = courier.known_lane(ENDPOINT)
+            tasks += lane.under_way.values() if lane is not None else ()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -20,6 +20,7 @@ SENDING: dict[str, Any] = {
     "rate_per_second": 5.0,
     "signature_profiles": ["hub256"],
     "signature_algorithms": ["v1a"],
+    "order": {"then": "park"},
 }
 
 

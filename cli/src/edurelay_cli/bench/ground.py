@@ -98,6 +98,12 @@ class Ground:
         try:
             await self.client.endpoints.test(endpoint.id)
             await self.until_received(1, 20)
+
+            async def written_down() -> bool:
+                return (await self.client.endpoints.ledger(endpoint.id)).delivered == 1
+
+            # Else it would come once more where the dispatcher is killed.
+            await self.until("the test event was written down", written_down, 20)
             await self.forget_received()
             yield endpoint
         finally:

@@ -93,10 +93,6 @@ class Courier:
         """Return an endpoint's lane if there is one."""
         return self._lanes.get(endpoint_id)
 
-    def lanes(self) -> Iterable[Lane]:
-        """Return every lane that was used and still has work, or is behind."""
-        return [lane for lane in self._lanes.values() if not lane.idle or lane.behind or lane.breaker.open]
-
     def forget(self, endpoint_id: str) -> None:
         """Take an endpoint's waiting work to the store, since it is disabled or deleted."""
         lane = self._lanes.get(endpoint_id)

@@ -18,6 +18,7 @@ SENDING: Final = (
     "rate_per_second",
     "max_in_flight",
     "retry_schedule",
+    "order",
 )
 
 

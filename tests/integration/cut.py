@@ -1,5 +1,5 @@
 """A line to the database that breaks at the write one asks for: before the server has it, or before its answer. It can
-also hold one up, for something else to come first."""
+also hold a request up, for something else to come first."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ class Line:
         self._broken, self._left = False, -1
 
     def hold(self, what: bytes) -> None:
-        """Keep the next write that has this in it from the server, until `let_go`."""
+        """Keep the next request that has this in it from the server, until `let_go`."""
         self._free.clear()
         self._holds = what
 
     @property
     def holding(self) -> bool:
-        """True from when a write is held until it is let go."""
+        """True from when a request is held until it is let go."""
         return self._holds is None and not self._free.is_set()
 
     def let_go(self) -> None:
@@ -103,7 +103,7 @@ class Line:
 
     def _wait_with(self, request: bytes) -> None:
         with self._lock:
-            held = self._holds is not None and self._holds in request and request[_COMMAND:].startswith(_WRITES)
+            held = self._holds is not None and self._holds in request
             if held:
                 self._holds = None
         if held:

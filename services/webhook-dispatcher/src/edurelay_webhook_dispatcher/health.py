@@ -127,15 +127,15 @@ class Health:
         return share * self._disable_after
 
     async def _begin(self) -> None:
-        """Write down all that began to fail since it was done last; what another dispatcher knows longer counts."""
-        count = len(self._begun)
-        begun = {each: mine for each in self._begun[:count] if (mine := self._failing.get(each)) is not None}
-        documents = [{"_id": each, "since": mine.since, "told": mine.told} for each, mine in begun.items()]
-        known = [each.document["_id"] for each in await insert_new(self._documents, documents)]
-        if known:
-            async for each in self._documents.find({"_id": {"$in": known}}):
-                self._failing[each["_id"]] = Failing(each["since"], each["told"])
-        del self._begun[:count]
+        """Write down all that began to fail, also meanwhile; what another dispatcher knows longer counts."""
+        while count := len(self._begun):
+            begun = {each: mine for each in self._begun[:count] if (mine := self._failing.get(each)) is not None}
+            documents = [{"_id": each, "since": mine.since, "told": mine.told} for each, mine in begun.items()]
+            known = [each.document["_id"] for each in await insert_new(self._documents, documents)]
+            if known:
+                async for each in self._documents.find({"_id": {"$in": known}}):
+                    self._failing[each["_id"]] = Failing(each["since"], each["told"])
+            del self._begun[:count]
 
     async def _go_on(self, endpoint: Endpoint) -> None:
         """Warn or disable, if what the store says is that it is time to."""
@@ -192,7 +192,9 @@ class Health:
 
     async def _refresh(self) -> None:
         """Take over what others have seen: failures that this process would have to end by a success of its own."""
-        self._failing = {each["_id"]: Failing(each["since"], each["told"]) async for each in self._documents.find({})}
+        kept = {each["_id"]: Failing(each["since"], each["told"]) async for each in self._documents.find({})}
+        # What began to fail while they were read is not among them.
+        self._failing = {each: self._failing[each] for each in self._begun if each in self._failing} | kept
         oldest = clock.now() - TELL_EXHAUSTED
         self._exhausted_told = {name: told for name, told in self._exhausted_told.items() if told > oldest}
 

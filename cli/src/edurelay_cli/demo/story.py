@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from edurelay_cli.commands.base import CommandFailed
 from edurelay_cli.demo.books import Books
 from edurelay_cli.demo.receiver import Receiver, receiving
 from edurelay_cli.demo.school import Moodle, moodle
@@ -58,6 +59,8 @@ class Story:
         )
         self._console.print(f"\n[bold]1. The first sync[/], with kill -9 of {' and '.join(VICTIMS)} halfway")
         first = await self._sync("first", connection.id, source.streams, on_half=self._kill)
+        if not first.counts.created:
+            raise CommandFailed("nothing was read; is this the very folder of the files that the layout names?")
         await self._settled(endpoint, first.counts.created)
         self._books.check(
             f"{first.counts.created:,} records created, {self._receiver.events:,} different events received",

@@ -3,6 +3,7 @@ also hold a request up, for something else to come first."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import struct
@@ -67,10 +68,11 @@ class Line:
         self._free.clear()
         self._holds = what
 
-    @property
-    def holding(self) -> bool:
-        """True from when a request is held until it is let go."""
-        return self._holds is None and not self._free.is_set()
+    async def until_held(self) -> None:
+        """Return when it keeps a request from the server."""
+        async with asyncio.timeout(60):
+            while self._holds is not None:
+                await asyncio.sleep(0.01)
 
     def let_go(self) -> None:
         """Send on what is held."""

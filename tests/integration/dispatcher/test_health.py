@@ -33,13 +33,6 @@ async def written(documents: Collection, *names: str) -> None:
             await asyncio.sleep(0.01)
 
 
-async def until_held(line: Line) -> None:
-    """Return when the line holds a request."""
-    async with asyncio.timeout(60):
-        while not line.holding:
-            await asyncio.sleep(0.01)
-
-
 @pytest.mark.parametrize("during", [b"insert", b"find"], ids=["another is written", "all are read"])
 async def test_an_endpoint_that_begins_to_fail_meanwhile_is_written_down(
     mongo_uri: str, producer: Producer, monkeypatch: pytest.MonkeyPatch, during: bytes
@@ -54,7 +47,7 @@ async def test_an_endpoint_that_begins_to_fail_meanwhile_is_written_down(
             line.hold(during)
             judge.judge(endpoint("first"), FAILED)
             running = asyncio.create_task(judge.run())
-            await until_held(line)
+            await line.until_held()
             judge.judge(endpoint("second"), FAILED)
             line.let_go()
             await written(documents, "first", "second")

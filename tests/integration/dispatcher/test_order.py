@@ -232,7 +232,7 @@ async def test_a_probe_takes_another_where_the_one_that_it_was_to_be_ends_before
             oldest, other = (await working.store.backlog.head(ENDPOINT, 2)).entries
             line.hold(b"claim")
             probe = asyncio.create_task(working.probes.probe(endpoint))
-            await until(lambda: line.holding)
+            await line.until_held()
             over = {"status": DeliveryStatus.DEAD_LETTERED.value}
             await working.store.deliveries.update_one({"_id": oldest["_id"]}, {"$set": over})
             await working.store.backlog.end([], [oldest["_id"]])

@@ -98,6 +98,7 @@ async def test_what_is_sent_and_not_answered_is_written_down_after_a_moment() ->
 
 async def test_what_waits_for_the_store_before_it_is_sent_is_not_written_down_for_it() -> None:
     lane = await lane_of(0, 0.0, waiting=0, since=PATIENCE, room=False)
+    assert all(work.begun is None for work in lane.under_way)
     assert lane.overdue(time.monotonic() + PATIENCE) == []
     assert len(lane.overdue(time.monotonic() + LONGEST_WAIT)) == WINDOW
     await end(lane)

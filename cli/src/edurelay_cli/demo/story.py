@@ -59,7 +59,7 @@ class Story:
         )
         self._console.print(f"\n[bold]1. The first sync[/], with kill -9 of {' and '.join(VICTIMS)} halfway")
         first = await self._sync("first", connection.id, source.streams, on_half=self._kill)
-        if not first.counts.created:
+        if not first.counts.source:
             raise CommandFailed("nothing was read; is this the very folder of the files that the layout names?")
         await self._settled(endpoint, first.counts.created)
         self._books.check(

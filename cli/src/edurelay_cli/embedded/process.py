@@ -17,7 +17,7 @@ from typing import Final
 LISTENED_ON: Final = range(20_000, 32_000)
 #: Where the search goes on: what was chosen is listened on only later, so the next one is another, and other processes
 #: choose too.
-_candidates: Final = cycle(random.SystemRandom().sample(LISTENED_ON, len(LISTENED_ON)))
+_candidates: Final = cycle(random.Random().sample(LISTENED_ON, len(LISTENED_ON)))
 
 
 class ProcessFailed(RuntimeError):

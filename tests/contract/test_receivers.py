@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
@@ -197,6 +201,27 @@ async def test_a_body_that_is_too_large_is_413_whether_it_says_its_length_or_not
         session.post(url, data=in_pieces(), headers=headers) as answer,
     ):
         assert answer.status == 204
+
+
+async def test_a_sender_that_reads_only_when_it_has_sent_sees_why_it_is_refused(
+    serve: Serve, handling: Handling
+) -> None:
+    body = orjson.dumps(body_of("evt_1", data="x" * 3000))
+
+    def slowly() -> Iterator[bytes]:
+        for start in range(0, len(body), 500):
+            yield body[start : start + 500]
+            time.sleep(0.02)
+
+    def send(url: str) -> int:
+        target = urlsplit(url)
+        with closing(HTTPConnection(target.netloc, timeout=30)) as connection:
+            headers = signed("evt_1", body) | {"Connection": "close"}
+            connection.request("POST", target.path, slowly(), headers, encode_chunked=True)
+            return connection.getresponse().status
+
+    async with serve(handling, max_bytes=2000) as url:
+        assert await asyncio.to_thread(send, url) == 413
 
 
 async def test_the_older_profile_knows_repetitions_by_the_body_which_alone_is_signed(

@@ -33,6 +33,7 @@ class AsyncReceiver(BaseReceiver[Callable[[WebhookEvent], Awaitable[None]], asyn
             self._desk.admit(found)
             await self._take(self._desk.open(found, await self._read(chunks)))
         except Refused as refused:
+            await self._discard(chunks)
             return refused.answer()
         return Answer()
 
@@ -56,6 +57,14 @@ class AsyncReceiver(BaseReceiver[Callable[[WebhookEvent], Awaitable[None]], asyn
             if len(body) > self._desk.max_bytes:
                 raise self._desk.too_large()
         return bytes(body)
+
+    async def _discard(self, chunks: AsyncIterator[bytes]) -> None:
+        """Read the rest of what is refused, as far as `Desk` says."""
+        left = self._desk.max_bytes
+        async for chunk in chunks:
+            left -= len(chunk)
+            if left < 0:
+                return
 
     async def _take(self, event: WebhookEvent) -> None:
         if not is_new(await _settled(self._seen.claim(event.key))):

@@ -42,6 +42,7 @@ class BlockingReceiver(BaseReceiver[Callable[[WebhookEvent], None], queue.Queue[
             self._desk.admit(found)
             self._take(self._desk.open(found, self._read(body)))
         except Refused as refused:
+            self._discard(body)
             return refused.answer()
         return Answer()
 
@@ -63,6 +64,12 @@ class BlockingReceiver(BaseReceiver[Callable[[WebhookEvent], None], queue.Queue[
             if len(body) > self._desk.max_bytes:
                 raise self._desk.too_large()
         return bytes(body)
+
+    def _discard(self, stream: BinaryIO) -> None:
+        """Read the rest of what is refused, as far as `Desk` says."""
+        left = self._desk.max_bytes
+        while left >= 0 and (chunk := stream.read(_CHUNK)):
+            left -= len(chunk)
 
     def _take(self, event: WebhookEvent) -> None:
         if not is_new(_settled(self._seen.claim(event.key))):

@@ -18,7 +18,11 @@ _TYPES = ("application/json", "application/cloudevents+json")
 
 
 class Desk:
-    """Looks at headers, then at the body. Raises `ValueError` at once where `secrets` cannot be secrets."""
+    """Looks at headers, then at the body. Raises `ValueError` at once where `secrets` cannot be secrets.
+
+    A body may have `max_bytes`. Of a request that is refused as many more are read and thrown away: a sender that
+    is cut off while it sends sees a reset, and may never see the answer.
+    """
 
     def __init__(self, secrets: Secrets, *, max_bytes: int, tolerance: float, profile: Profile) -> None:
         if not callable(secrets):

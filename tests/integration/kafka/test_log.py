@@ -84,3 +84,14 @@ async def test_a_stretch_without_messages_yields_nothing(
     async with LogReader(kafka_bootstrap) as log:
         assert [each async for each in log.read_between(topic, 0, 1000)] == []
         assert [each async for each in log.read_between(topic, 2**50, 2**50 + 1)] == []
+        assert [each async for each in log.read_between(topic, -(10**14), -(10**13))] == []
+
+
+async def test_a_stretch_may_begin_before_the_time_that_kafka_knows(
+    kafka_bootstrap: str, producer: Producer, new_topic: NewTopic
+) -> None:
+    topic = await new_topic(2, Cleanup.DELETE)
+    await producer.send(Message(topic.name, b"k", b"v"))
+    year_one = -62_135_596_800_000
+    async with LogReader(kafka_bootstrap) as log:
+        assert [each.value async for stretch in log.read_between(topic, year_one, 2**50) for each in stretch] == [b"v"]

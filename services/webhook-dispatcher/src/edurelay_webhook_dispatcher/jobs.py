@@ -46,7 +46,7 @@ class Jobs:
             more = False
             try:
                 for job in await self._jobs.find({"open": True}).to_list(None):
-                    more = await self._turn(job["_id"]) or more
+                    more = await self._attempt(job["_id"]) or more
             except AWAY as error:
                 _log.warning("a job was broken off, trying again", kind=self._kind, reason=str(error))
             if not more:
@@ -56,6 +56,17 @@ class Jobs:
                 except TimeoutError:
                     pass
                 self._asked.clear()
+
+    async def _attempt(self, job_id: str) -> bool:
+        """Do a part of a job; True where more of it is left for us. A fault in one job must not end the dispatcher,
+        nor keep the others waiting: whoever takes the job next would fall over it too."""
+        try:
+            return await self._turn(job_id)
+        except AWAY:
+            raise
+        except Exception:
+            _log.exception("a job failed, trying again later", kind=self._kind, job=job_id)
+            return False
 
     async def _turn(self, job_id: str) -> bool:
         """Do a part of a job; True where more of it is left for us."""

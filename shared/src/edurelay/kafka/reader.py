@@ -71,7 +71,8 @@ class Reader:
 
     async def since(self, moment_ms: int) -> Offsets:
         """Return, for each partition that has one, the first offset from which on there are messages this young."""
-        moments = dict.fromkeys(self._places, moment_ms)
+        # Kafka knows no time before 1970, and nothing is older.
+        moments = dict.fromkeys(self._places, max(0, moment_ms))
         try:
             found = await self._consumer.offsets_for_times(moments)
         except KafkaError as error:

@@ -37,8 +37,9 @@ LONGEST: Final = 900.0
 RETRY, RETRY_GONE = 1_000, 60_000
 #: How long a dispatcher that does not answer is left alone, in seconds.
 PAUSE: Final = 1.0
-#: Numbers are below this.
+#: Numbers are below this, and have so many digits at most.
 _BEYOND: Final = 2**53
+_DIGITS: Final = len(str(_BEYOND))
 
 #: What passes by itself.
 _AWAY: Final[tuple[type[Exception], ...]] = (NotInForce, *StoreUnavailable)
@@ -202,6 +203,6 @@ def _place(request: web.Request, after: int | None) -> int | None:
     told = request.headers.get("Last-Event-ID", "").strip()
     if not told:
         return after
-    if not (told.isascii() and told.isdecimal() and int(told[:20]) < _BEYOND):
+    if not (told.isascii() and told.isdecimal() and len(told) <= _DIGITS and int(told) < _BEYOND):
         raise Problem(422, "invalid_request", "This is no number of a stream.", field="Last-Event-ID")
     return int(told)

@@ -117,11 +117,16 @@ class Dispatcher:
 
 
 def subscription(url: str | None, terms: Terms, **fields: Any) -> Subscription:
-    """Return the one endpoint, which wants everything."""
-    sealed = SEALER.seal(new_secret().encode(), sealing_context(TENANT, ENDPOINT))
-    asked: dict[str, Any] = {"max_in_flight": terms.window, "order": terms.order, "version": 1, **fields}
+    """Return the one endpoint, or another `id`, which wants everything."""
+    asked: dict[str, Any] = {
+        "max_in_flight": terms.window,
+        "order": terms.order,
+        "version": 1,
+        "id": ENDPOINT,
+        **fields,
+    }
+    sealed = SEALER.seal(new_secret().encode(), sealing_context(TENANT, asked["id"]))
     return Subscription(
-        id=ENDPOINT,
         tenant=TENANT,
         url=url,
         event_types=["*"],

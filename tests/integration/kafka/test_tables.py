@@ -10,6 +10,7 @@ import pytest
 
 from edurelay.events.envelope import Message
 from edurelay.events.topics import Cleanup, Topic
+from edurelay.kafka.errors import KafkaUnavailable
 from edurelay.kafka.producer import Producer
 from edurelay.kafka.tables import CompactedTable
 from integration.kafka.conftest import NewTopic
@@ -82,3 +83,37 @@ async def test_waiting_for_a_value_ends_with_the_time(kafka_bootstrap: str, new_
     async with CompactedTable(kafka_bootstrap, await new_topic(1, Cleanup.COMPACT), int) as table:
         with pytest.raises(TimeoutError):
             await table.wait_for("a", lambda value: value is not None, 0.05)
+
+
+async def test_who_catches_up_knows_all_that_was_sent_before(
+    kafka_bootstrap: str, producer: Producer, new_topic: NewTopic
+) -> None:
+    topic = await new_topic(2, Cleanup.COMPACT)
+    async with following(CompactedTable(kafka_bootstrap, topic, int)) as table:
+        for number in range(20):
+            await producer.send(put(topic, b"k%d" % number, b"%d" % number))
+            await table.catch_up()
+            assert table.get(f"k{number}") == number
+
+
+async def test_a_table_that_does_not_get_on_says_so(
+    kafka_bootstrap: str, producer: Producer, new_topic: NewTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = await new_topic(1, Cleanup.COMPACT)
+    monkeypatch.setattr("edurelay.kafka.tables._CATCH_UP_SECONDS", 0.2)
+    async with CompactedTable(kafka_bootstrap, topic, int) as table:
+        await producer.send(put(topic, b"a", b"1"))
+        with pytest.raises(KafkaUnavailable, match="to its end"):
+            await table.catch_up()
+
+
+async def test_what_cannot_be_read_is_known_until_it_is_replaced(
+    kafka_bootstrap: str, producer: Producer, new_topic: NewTopic
+) -> None:
+    topic = await new_topic(1, Cleanup.COMPACT)
+    await producer.send_all([put(topic, b"a", b"one"), put(topic, b"b", b"two"), put(topic, b"b", None)])
+    async with following(CompactedTable(kafka_bootstrap, topic, int)) as table:
+        assert (table.unreadable("a"), table.unreadable("b")) == (True, False)
+        await producer.send(put(topic, b"a", b"1"))
+        await table.catch_up()
+        assert (table.unreadable("a"), table.get("a")) == (False, 1)

@@ -115,6 +115,7 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
 
     endpoints = Endpoints(sealer)
     table = CompactedTable(settings.kafka, topics.SUBSCRIPTIONS, Subscription.decode, on_change=endpoints.on_change)
+    endpoints.unreadable, endpoints.catch_up = table.unreadable, table.catch_up
     await lifetime.enter("the table of subscriptions", table)
     lifetime.spawn("the table of subscriptions", table.run())
     notices = Notices(await lifetime.enter("the gateway's client", gateway), endpoints)

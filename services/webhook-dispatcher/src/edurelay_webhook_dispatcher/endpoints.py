@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from edurelay.messages.base import MalformedMessage
 from edurelay.messages.subscriptions import Subscription
@@ -17,7 +17,8 @@ _log = get_logger(__name__)
 class Endpoints:
     """Every endpoint by its id, and the enabled ones by what they want. `closed` is called with the id of one that
     was disabled or deleted, `opened` with that of one that was enabled, `deleted` with that of one that was deleted,
-    `reordered` with that of one whose order is another."""
+    `reordered` with that of one whose order is another. `unreadable` tells whether the topic has an endpoint that this
+    release does not understand, and `catch_up` returns when all that is in the topic by now came here."""
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
@@ -28,6 +29,8 @@ class Endpoints:
         self.opened: Callable[[str], None] = lambda endpoint_id: None
         self.deleted: Callable[[str], None] = lambda endpoint_id: None
         self.reordered: Callable[[str], None] = lambda endpoint_id: None
+        self.unreadable: Callable[[str], bool] = lambda endpoint_id: False
+        self.catch_up: Callable[[], Awaitable[None]] = _at_once
 
     def on_change(self, endpoint_id: str, subscription: Subscription | None) -> None:
         """Take over a new state of an endpoint; None: it was deleted."""
@@ -77,7 +80,15 @@ class Endpoints:
 
     def exists(self, endpoint_id: str) -> bool:
         """Return True if there is such an endpoint, be it one that does not open."""
-        return endpoint_id in self._all or endpoint_id in self._unopened
+        return endpoint_id in self._all or endpoint_id in self._unopened or self.unreadable(endpoint_id)
+
+    async def gone(self, ids: Iterable[str]) -> set[str]:
+        """Return those that were deleted, of endpoints for which somebody had work: then the topic had them. One that
+        does not open here is another dispatcher's to serve. Raises `KafkaUnavailable`."""
+        unknown = {each for each in ids if not self.exists(each)}
+        if unknown:
+            await self.catch_up()
+        return {each for each in unknown if not self.exists(each)}
 
     def enabled(self, endpoint: Endpoint) -> bool:
         """Return True if the endpoint may get something."""
@@ -90,3 +101,7 @@ class Endpoints:
     def ids(self) -> list[str]:
         """Return the ids of the endpoints that exist."""
         return list(self._all)
+
+
+async def _at_once() -> None:
+    """Word of every change has come."""

@@ -21,6 +21,10 @@ Hold: TypeAlias = Callable[[], Awaitable[bool]]
 _log = get_logger(__name__)
 
 
+class NotHere(Exception):
+    """This dispatcher cannot do the job, but another one may; the message says why."""
+
+
 class Jobs:
     """The jobs of one kind, one document each; `open` stands in those that are not done. `work` does a job, or a part
     of it, and tells whether it is done; it may be called again for what was done already."""
@@ -64,6 +68,9 @@ class Jobs:
             return await self._turn(job_id)
         except AWAY:
             raise
+        except NotHere as reason:
+            _log.warning("a job is left to others", kind=self._kind, job=job_id, reason=str(reason))
+            return False
         except Exception:
             _log.exception("a job failed, trying again later", kind=self._kind, job=job_id)
             return False

@@ -86,11 +86,13 @@ class Precedence:
         return order is not None and order.then is Undelivered.PARK
 
     async def let_go(self) -> None:
-        """Let the chains go on whose dead letters keep nobody waiting any more: whose endpoints do not park."""
+        """Let the chains go on whose dead letters keep nobody waiting any more: whose endpoints do not park. Those of
+        an endpoint that is not known here stay as they are."""
         entries = await self._store.backlog.parked()
         documents = await self._store.standing([entry["_id"] for entry in entries])
         for entry in entries:
-            if not self.parks(entry["endpoint"]) or "parked" not in documents.get(entry["_id"], {}):
+            stays = self.parks(entry["endpoint"]) or self._endpoints.get(entry["endpoint"]) is None
+            if not stays or "parked" not in documents.get(entry["_id"], {}):
                 await self._store.deliveries.update_one(
                     {"_id": entry["_id"], "status": DeliveryStatus.DEAD_LETTERED.value}, {"$unset": {"parked": ""}}
                 )

@@ -23,7 +23,7 @@ from edurelay_webhook_dispatcher.body import format_fields
 from edurelay_webhook_dispatcher.chains import chain_of
 from edurelay_webhook_dispatcher.choice import Choice
 from edurelay_webhook_dispatcher.endpoints import Endpoints
-from edurelay_webhook_dispatcher.jobs import Hold, Jobs
+from edurelay_webhook_dispatcher.jobs import Hold, Jobs, NotHere
 from edurelay_webhook_dispatcher.keys import DeliveryKey, replay_origin
 from edurelay_webhook_dispatcher.payload import Payload, Payloads
 from edurelay_webhook_dispatcher.store import Store
@@ -82,6 +82,8 @@ class Replays:
     async def _work_off(self, replay: Document, hold: Hold) -> bool:
         endpoint = self._endpoints.get(replay["endpoint"])
         if endpoint is None:
+            if not await self._endpoints.gone([replay["endpoint"]]):
+                raise NotHere("the endpoint is not known here")
             return True
         reached: dict[int, int] = {}
         if not endpoint.sent_to:

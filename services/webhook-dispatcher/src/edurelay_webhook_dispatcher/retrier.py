@@ -18,6 +18,7 @@ from collections.abc import Sequence, Set
 from dataclasses import replace
 from math import inf
 
+from edurelay.kafka.errors import KafkaUnavailable
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import Document, StoreUnavailable
 from edurelay.runtime.logging import get_logger
@@ -73,7 +74,7 @@ class Retrier:
         self._next: dict[str, float] = {}
         self._looked: Counter[str] = Counter()
         self._looks = 0
-        #: Endpoints that are not known, and until when (Unix time) somebody may still write something for them.
+        #: Endpoints that were deleted, and until when (Unix time) somebody may still write something for them.
         self._gone: dict[str, float] = {}
         store.backlog.noted = self._note
         #: Endpoints whose order is another from now on; and whether what is parked is as their orders say.
@@ -81,7 +82,8 @@ class Retrier:
         self._let_go = False
         courier.hungry = recorder.woken = self.wake
         endpoints.reordered = self._on_reordering
-        courier.recovered = endpoints.opened = endpoints.deleted = self._look_at
+        courier.recovered = endpoints.opened = self._look_at
+        endpoints.deleted = self._on_deletion
 
     def wake(self) -> None:
         """Look at once, since something became due or a lane became free."""
@@ -95,6 +97,10 @@ class Retrier:
     def _look_at(self, endpoint_id: str) -> None:
         self._note(endpoint_id, 0.0)
         self.wake()
+
+    def _on_deletion(self, endpoint_id: str) -> None:
+        self._gone.setdefault(endpoint_id, clock.now() + 2 * self._courier.lease)
+        self._look_at(endpoint_id)
 
     def _on_reordering(self, endpoint_id: str) -> None:
         self._reordered.add(endpoint_id)
@@ -182,6 +188,9 @@ class Retrier:
     def _room(self, endpoint_id: str, now: float) -> int:
         """Return how many deliveries may be taken of a queue."""
         endpoint, lane = self._endpoints.get(endpoint_id), self._courier.known_lane(endpoint_id)
+        if endpoint is None and endpoint_id not in self._gone:
+            # It may have been made just now, or not open here; whoever knows it makes its attempts.
+            return 0
         if endpoint is not None and not self._endpoints.enabled(endpoint):
             return 0
         if lane is None or self._next[endpoint_id] <= lane.breaker.probe_failed_at:
@@ -251,7 +260,7 @@ class Retrier:
 
     async def _end_queue(self, endpoint_id: str, head: Head, due: Sequence[Document], now: float) -> None:
         """Go on with the queue of an endpoint that was deleted; forget it once no attempt can be under way any more."""
-        last = self._gone.setdefault(endpoint_id, now + 2 * self._courier.lease)
+        last = self._gone[endpoint_id]
         if due:
             self._note(endpoint_id, now)
         elif head.entries:
@@ -289,7 +298,13 @@ class Retrier:
             # What was written by a version that kept no queues is found too.
             for endpoint_id in (*self._endpoints.ids(), *self._next):
                 self._note(endpoint_id, now)
-        for endpoint_id in await self._store.backlog.queues():
+        queues = await self._store.backlog.queues()
+        for endpoint_id in queues:
             self._next.setdefault(endpoint_id, now)
+        try:
+            for endpoint_id in await self._endpoints.gone(each for each in queues if each not in self._gone):
+                self._on_deletion(endpoint_id)
+        except KafkaUnavailable as error:
+            _log.warning("it is not known yet which endpoints were deleted", reason=str(error))
         for status in (DeliveryStatus.PENDING, DeliveryStatus.DEAD_LETTERED):
             DELIVERIES.of(status.value).set(await self._store.backlog.count(status))

@@ -22,6 +22,9 @@ _STALLED_SECONDS = 30.0
 
 _POLL_SECONDS = 1.0
 
+#: How long it may take to catch up with what is there now, and how often it is looked whether that is so, in seconds.
+_CATCH_UP_SECONDS, _LOOK_SECONDS = 5.0, 0.02
+
 
 class CompactedTable(Generic[T]):
     """The latest value of each key. The start returns once it has read all that was there when it began.
@@ -43,6 +46,7 @@ class CompactedTable(Generic[T]):
         self._decode = decode
         self._on_change = on_change
         self._values: dict[str, T] = {}
+        self._unreadable: set[str] = set()
         self._waiting: dict[str, list[tuple[Callable[[T | None], bool], asyncio.Future[T | None]]]] = {}
 
     async def __aenter__(self) -> Self:
@@ -50,7 +54,7 @@ class CompactedTable(Generic[T]):
         self._reader = Reader(self._bootstrap, self._topic)
         await self._reader.start()
         try:
-            await self._catch_up()
+            await self._read_all()
         except BaseException:
             await self._reader.stop()
             raise
@@ -79,6 +83,20 @@ class CompactedTable(Generic[T]):
         """Return the value of `key`, if it has one."""
         return self._values.get(key)
 
+    def unreadable(self, key: str) -> bool:
+        """Return True if the latest value of `key` is one that `decode` refused."""
+        return key in self._unreadable
+
+    async def catch_up(self) -> None:
+        """Return once `run` has read everything that is in the topic by now. Raises `KafkaUnavailable`."""
+        try:
+            async with asyncio.timeout(_CATCH_UP_SECONDS):
+                ends = await self._reader.ends()
+                while not await self._reader.reached(ends):  # noqa: ASYNC110 - it also passes what is no message
+                    await asyncio.sleep(_LOOK_SECONDS)
+        except TimeoutError as error:
+            raise KafkaUnavailable(f"{self._topic.name} could not be read to its end") from error
+
     def values(self) -> Iterable[T]:
         """Return all values, in the order in which their keys first appeared."""
         return self._values.values()
@@ -99,7 +117,7 @@ class CompactedTable(Generic[T]):
             if not self._waiting[key]:
                 del self._waiting[key]
 
-    async def _catch_up(self) -> None:
+    async def _read_all(self) -> None:
         self._reader.seek(await self._reader.beginnings())
         ends = await self._reader.ends()
         loop = asyncio.get_running_loop()
@@ -118,6 +136,7 @@ class CompactedTable(Generic[T]):
 
     def _apply(self, received: Received, tell: Callable[[str, T | None], None] | None) -> None:
         key = received.key.decode(errors="replace")
+        self._unreadable.discard(key)
         if received.value is None:
             self._values.pop(key, None)
         else:
@@ -132,6 +151,7 @@ class CompactedTable(Generic[T]):
                     key=key,
                     reason=str(error),
                 )
+                self._unreadable.add(key)
                 return
         if tell is not None:
             tell(key, self._values.get(key))

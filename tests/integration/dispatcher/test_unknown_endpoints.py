@@ -19,7 +19,7 @@ from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.payload import Payload
 from edurelay_webhook_dispatcher.replays import pending_delivery
 from integration.dispatcher.service import running
-from integration.dispatcher.world import TENANT, Log, Terms, dispatcher, subscription
+from integration.dispatcher.world import ENDPOINT, TENANT, Log, Terms, dispatcher, subscription
 from integration.gateway.world import until
 
 
@@ -66,7 +66,7 @@ async def test_what_waits_for_one_that_does_not_open_here_is_left_to_who_can_ope
     ours = [delivery_to(tenant, each) for each in (foreign, unreadable, deleted)]
     async with await Database.connect(mongo_uri, name, collections=store.ALL) as database:
         await store.Store.of(database).add_pending(ours)
-        await database[store.REPLAYS].insert_one(replay_to(tenant, foreign, "r1"))
+        await database[store.REPLAYS].insert_one(replay_to(tenant, unreadable, "r1"))
         await database[store.REPLAYS].insert_one(replay_to(tenant, deleted, "r2"))
         await producer.send(Message(SUBSCRIPTIONS.name, foreign.encode(), state.encode()))
         await producer.send(Message(SUBSCRIPTIONS.name, unreadable.encode(), b"of a later release"))
@@ -102,3 +102,21 @@ async def test_word_of_one_that_was_just_made_is_waited_for(mongo_uri: str, prod
         async with asyncio.timeout(30):
             await until(lambda: status_of(deliveries, theirs), lambda status: status != "pending")
         assert await status_of(deliveries, theirs) == "delivered"
+
+
+async def test_what_comes_for_one_that_does_not_open_here_waits(mongo_uri: str, producer: Producer) -> None:
+    terms, log = Terms(schedule=(0.0,)), Log.of("a.b")
+    message = log.messages.pop()
+    other = Sealer.from_keys("k2:" + b64encode(bytes(range(32))).decode())
+    async with (
+        receiving() as receiver,
+        dispatcher(mongo_uri, new_id("test"), producer, receiver.url, log, terms) as working,
+    ):
+        secrets = [other.seal(new_secret().encode(), sealing_context(TENANT, ENDPOINT))]
+        working.endpoints.on_change(ENDPOINT, subscription(receiver.url, terms, secrets=secrets))
+        log.append(message)
+        pending = {"matched": 1, "pending": 1, "delivered": 0, "dead_lettered": 0}
+        await until(lambda: working.repository.ledger(ENDPOINT), lambda found: found == pending)
+        assert receiver.requests == []
+        working.endpoints.on_change(ENDPOINT, subscription(receiver.url, terms))
+        await receiver.until(1)

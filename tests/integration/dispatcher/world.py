@@ -119,22 +119,18 @@ class Dispatcher:
 def subscription(url: str | None, terms: Terms, **fields: Any) -> Subscription:
     """Return the one endpoint, or another `id`, which wants everything."""
     asked: dict[str, Any] = {
+        "id": ENDPOINT,
+        "tenant": TENANT,
+        "url": url,
+        "event_types": ["*"],
+        "signature_profiles": [SignatureProfile.STANDARD],
+        "secret_expiries": [0],
         "max_in_flight": terms.window,
         "order": terms.order,
         "version": 1,
-        "id": ENDPOINT,
-        **fields,
-    }
+    } | fields
     sealed = SEALER.seal(new_secret().encode(), sealing_context(TENANT, asked["id"]))
-    return Subscription(
-        tenant=TENANT,
-        url=url,
-        event_types=["*"],
-        signature_profiles=[SignatureProfile.STANDARD],
-        secrets=[sealed],
-        secret_expiries=[0],
-        **asked,
-    )
+    return Subscription(**{"secrets": [sealed]} | asked)
 
 
 @asynccontextmanager

@@ -74,6 +74,11 @@ class Endpoint:
             Credentials(auth),
         )
 
+    @classmethod
+    def sealed(cls, subscription: Subscription) -> Endpoint:
+        """Return one whose secrets do not open here: it is matched, and nothing is sent to it."""
+        return cls(subscription, (), (), Credentials(None))
+
     def signed_headers(self, message_id: str, body: bytes, now: float) -> dict[str, str]:
         """Return the headers of one attempt: the endpoint's own, and behind them, so that they win, ours."""
         algorithms = self.subscription.signature_algorithms

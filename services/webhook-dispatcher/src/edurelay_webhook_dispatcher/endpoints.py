@@ -23,7 +23,8 @@ class Endpoints:
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
         self._all: dict[str, Endpoint] = {}
-        self._unopened: set[str] = set()
+        #: Those whose secrets do not open here.
+        self._sealed: set[str] = set()
         self._subscribers: Subscribers[Endpoint] = Subscribers()
         self.closed: Callable[[str], None] = lambda endpoint_id: None
         self.opened: Callable[[str], None] = lambda endpoint_id: None
@@ -34,31 +35,38 @@ class Endpoints:
 
     def on_change(self, endpoint_id: str, subscription: Subscription | None) -> None:
         """Take over a new state of an endpoint; None: it was deleted."""
-        self._unopened.discard(endpoint_id)
+        former = self._all.pop(endpoint_id, None)
+        was_open = former is None or self.enabled(former)
+        self._sealed.discard(endpoint_id)
         if subscription is None:
-            former = self._all.pop(endpoint_id, None)
             if former is not None:
                 self._subscribers.remove(former.tenant, endpoint_id)
             self.closed(endpoint_id)
             self.deleted(endpoint_id)
             return
-        try:
-            endpoint = Endpoint.open(subscription, self._sealer)
-        except (Unsealable, MalformedMessage) as error:
-            self._unopened.add(endpoint_id)
-            _log.error("an endpoint's secrets do not open; it gets nothing", endpoint=endpoint_id, reason=str(error))
-            return
-        former = self._all.get(endpoint_id)
-        self._all[endpoint_id] = endpoint
+        endpoint = self._all[endpoint_id] = self._opened(subscription)
         if former is not None and former.subscription.order != subscription.order:
             self.reordered(endpoint_id)
-        if subscription.enabled:
-            was_open = former is None or self.enabled(former)
-            self._subscribers.put(endpoint)
-            if not was_open:
-                self.opened(endpoint_id)
-        else:
+        if not subscription.enabled:
             self.disable(endpoint)
+            return
+        self._subscribers.put(endpoint)
+        if not self.enabled(endpoint):
+            self.closed(endpoint_id)
+        elif not was_open:
+            self.opened(endpoint_id)
+
+    def _opened(self, subscription: Subscription) -> Endpoint:
+        try:
+            return Endpoint.open(subscription, self._sealer)
+        except (Unsealable, MalformedMessage) as error:
+            self._sealed.add(subscription.id)
+            _log.error(
+                "an endpoint's secrets do not open here; what it gets waits for a dispatcher that has their key",
+                endpoint=subscription.id,
+                reason=str(error),
+            )
+            return Endpoint.sealed(subscription)
 
     def disable(self, endpoint: Endpoint) -> None:
         """Give the endpoint nothing more, until the next change of it says otherwise."""
@@ -66,7 +74,7 @@ class Endpoints:
         self.closed(endpoint.id)
 
     def matching(self, tenant: str, event_type: str) -> tuple[Endpoint, ...]:
-        """Return the enabled endpoints that want events of this type."""
+        """Return the endpoints that want events of this type, and are enabled where their secrets open."""
         return self._subscribers.matching(tenant, event_type)
 
     def get(self, endpoint_id: str) -> Endpoint | None:
@@ -79,24 +87,28 @@ class Endpoints:
         return endpoint if endpoint is not None and endpoint.tenant == tenant else None
 
     def exists(self, endpoint_id: str) -> bool:
-        """Return True if there is such an endpoint, be it one that does not open."""
-        return endpoint_id in self._all or endpoint_id in self._unopened or self.unreadable(endpoint_id)
+        """Return True if there is such an endpoint, be it one that nobody here understands."""
+        return endpoint_id in self._all or self.unreadable(endpoint_id)
 
     async def gone(self, ids: Iterable[str]) -> set[str]:
-        """Return those that were deleted, of endpoints for which somebody had work: then the topic had them. One that
-        does not open here is another dispatcher's to serve. Raises `KafkaUnavailable`."""
+        """Return those that were deleted, of endpoints for which somebody had work: then the topic had them. Raises
+        `KafkaUnavailable`."""
         unknown = {each for each in ids if not self.exists(each)}
         if unknown:
             await self.catch_up()
         return {each for each in unknown if not self.exists(each)}
 
     def enabled(self, endpoint: Endpoint) -> bool:
-        """Return True if the endpoint may get something."""
-        return self._subscribers.has(endpoint.tenant, endpoint.id)
+        """Return True if something may be sent to the endpoint from here."""
+        return self._subscribers.has(endpoint.tenant, endpoint.id) and endpoint.id not in self._sealed
 
     def probed(self) -> list[Endpoint]:
         """Return the endpoints that were disabled for failing, and are tried from time to time."""
-        return [each for each in self._all.values() if each.subscription.probed and not self.enabled(each)]
+        return [
+            each
+            for each in self._all.values()
+            if each.subscription.probed and not self.enabled(each) and each.id not in self._sealed
+        ]
 
     def ids(self) -> list[str]:
         """Return the ids of the endpoints that exist."""

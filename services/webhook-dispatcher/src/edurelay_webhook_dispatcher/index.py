@@ -53,10 +53,6 @@ class Entry:
         """Partition and offset."""
         return self.partition, self.offset
 
-    def matched(self, endpoint: str) -> bool:
-        """Return True if this endpoint gets the event."""
-        return endpoint in self.to or endpoint in self.streamed
-
 
 class EventIndex:
     """The entries of all tenants: blocks of them, and for ids that a publisher chose, the key that leads to the block.

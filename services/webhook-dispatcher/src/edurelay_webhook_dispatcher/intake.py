@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edurelay.events.envelope import Event, MalformedEvent
 from edurelay.kafka.dead_letters import DeadLetters
@@ -95,6 +95,9 @@ class Intake:
         # Taken before the index is asked: what is under way now is there or in the index, whenever the answer comes.
         under_way = {arrival.identity: self._under_way.get(arrival.identity) for arrival in checked}
         indexed = await self._indexed(checked) if checked else {}
+        if indexed:
+            arrivals = [self._as_matched(arrival, indexed.get(arrival.identity)) for arrival in arrivals]
+            checked = [arrival for arrival in arrivals if arrival.check]
         keys = [each.delivery_key(to) for each in checked for to in each.endpoints if to.sent_to]
         present = await self._store.known([key.stored for key in keys])
         await self._store.streams.open({(each.tenant, each.id) for arrival in arrivals for each in arrival.endpoints})
@@ -133,6 +136,14 @@ class Intake:
             return None
         check = event.maybe_repeated or received.offset < self._known_until.get(received.partition, 0)
         return _Arrival(received, event, self._endpoints.matching(event.tenant, event.type), check)
+
+    def _as_matched(self, arrival: _Arrival, entry: Entry | None) -> _Arrival:
+        """Return an event with the endpoints that it matched when it was met before, but those that were deleted: who
+        was disabled or wants other types by now gets it still, and who subscribed in between does not."""
+        if entry is None:
+            return arrival
+        found = (self._endpoints.get(each) for each in (*entry.to, *entry.streamed))
+        return replace(arrival, endpoints=tuple(endpoint for endpoint in found if endpoint is not None))
 
     def _begin(
         self,
@@ -178,16 +189,11 @@ class Intake:
     async def _chosen(
         self, arrivals: list[_Arrival], indexed: dict[tuple[str, str], Entry]
     ) -> list[Sequence[Endpoint]]:
-        """Return, for each event, the endpoints that get it. One that was matched before keeps those that it had: who
-        subscribed in between does not get it now, whatever the conditions say by now."""
+        """Return, for each event, the endpoints that get it: of one that was matched before those that it had,
+        whatever the conditions say by now."""
         fresh = [arrival for arrival in arrivals if arrival.identity not in indexed]
         chosen = iter(await self._choice.of([(arrival.event, arrival.endpoints) for arrival in fresh]))
-        return [
-            [endpoint for endpoint in arrival.endpoints if indexed[arrival.identity].matched(endpoint.id)]
-            if arrival.identity in indexed
-            else next(chosen)
-            for arrival in arrivals
-        ]
+        return [arrival.endpoints if arrival.identity in indexed else next(chosen) for arrival in arrivals]
 
     async def _indexed(self, arrivals: list[_Arrival]) -> dict[tuple[str, str], Entry]:
         """Return what the index knows of these events, by tenant and id."""

@@ -181,7 +181,7 @@ class Order:
 
     def _begin(self, work: Work) -> None:
         endpoint = self._endpoints.get(work.key.endpoint)
-        if endpoint is not None and self._endpoints.enabled(endpoint):
+        if endpoint is not None:
             self._translator.carry(endpoint, work)
         else:
             self._recorder.put(work, State(DeliveryStatus.PENDING, due=clock.now()))

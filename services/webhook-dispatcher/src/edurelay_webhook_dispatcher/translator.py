@@ -42,8 +42,11 @@ class Translator:
         self._away_until = 0.0
 
     def carry(self, endpoint: Endpoint, work: Work) -> None:
-        """Let a delivery be attempted, as soon as its body is what the endpoint gets."""
-        if work.ids is None:
+        """Let a delivery be attempted, as soon as its body is what the endpoint gets. It waits in the store where
+        nothing may be sent there now."""
+        if not self._endpoints.enabled(endpoint):
+            self._recorder.put(work, State(DeliveryStatus.PENDING, due=clock.now()))
+        elif work.ids is None:
             self._courier.carry(endpoint, work)
         elif time.monotonic() < self._away_until:
             self._put_off(work)
@@ -69,11 +72,8 @@ class Translator:
         if not await self.translate(work):
             self._put_off(work)
             return
-        current = self._endpoints.get(endpoint.id)
-        if current is not None and self._endpoints.enabled(current):
-            self._courier.carry(current, work)
-        else:
-            self._recorder.put(work, State(DeliveryStatus.PENDING, due=clock.now()))
+        # It may have been changed meanwhile; of one that was deleted the retrier knows what to do.
+        self.carry(self._endpoints.get(endpoint.id) or endpoint, work)
 
     def _away(self, error: MappingAway) -> None:
         now = time.monotonic()

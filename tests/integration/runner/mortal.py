@@ -142,7 +142,7 @@ class Surroundings:
             Registry({"SCRIPTED": connector_for(provider)}),
             Sealer.from_keys(SEAL_KEYS),
             lambda *_: no_http,
-            FileRoots([]),
+            lambda tenant: FileRoots([]),
             patience,
         )
         sync = Sync(opening, runs, Transmission(producer), Rehearsal(), Settlement(mapping))

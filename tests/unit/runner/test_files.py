@@ -61,10 +61,39 @@ def test_a_root_may_be_a_link_itself(root: Path, tmp_path: Path) -> None:
 
 def test_several_roots_are_given_as_in_a_search_path(root: Path, tmp_path: Path) -> None:
     (tmp_path / "second").mkdir()
-    files = FileRoots.from_setting(os.pathsep.join([str(root), str(tmp_path / "second")]))
+    files = FileRoots.of(os.pathsep.join([str(root), str(tmp_path / "second")]), "north")
     assert files.resolve(str(tmp_path / "second" / "x.csv")).name == "x.csv"
 
 
 def test_without_a_root_there_is_no_access() -> None:
     with pytest.raises(ConfigurationError, match="EDURELAY_FILE_ROOTS"):
-        FileRoots.from_setting("").resolve("x.csv")
+        FileRoots.of("", "north").resolve("x.csv")
+
+
+def test_a_tenant_has_folders_of_its_own_and_those_that_are_shared(tmp_path: Path) -> None:
+    setting = os.pathsep.join([f"{tmp_path}/{{tenant}}", f"{tmp_path}/shared"])
+    north, south = (FileRoots.of(setting, tenant) for tenant in ("north", "south"))
+    assert north.resolve("students.csv") == tmp_path.resolve() / "north" / "students.csv"
+    assert south.resolve("students.csv") == tmp_path.resolve() / "south" / "students.csv"
+    assert north.resolve(f"{tmp_path}/shared/a.csv") == south.resolve(f"{tmp_path}/shared/a.csv")
+    for path in (f"{tmp_path}/north/students.csv", f"{tmp_path}/north", str(tmp_path)):
+        with pytest.raises(ConfigurationError, match="outside"):
+            south.resolve(path)
+
+
+@pytest.mark.parametrize("tenant", ["..", ".", "", "a/b", "north/../south"])
+def test_a_tenant_whose_id_is_no_folder_has_none(tmp_path: Path, tenant: str) -> None:
+    with pytest.raises(ConfigurationError, match="cannot name a folder"):
+        FileRoots.of(f"{tmp_path}/{{tenant}}", tenant)
+
+
+@pytest.mark.parametrize("path", [".edurelay", ".edurelay/stack.json", "inside/.secret/a.csv", "link"])
+def test_what_is_hidden_is_refused_however_one_comes_to_it(root: Path, path: str) -> None:
+    (root / ".edurelay").mkdir()
+    (root / "link").symlink_to(root / ".edurelay")
+    with pytest.raises(ConfigurationError, match="hidden"):
+        FileRoots([root]).resolve(path)
+
+
+def test_a_root_itself_may_be_hidden(tmp_path: Path) -> None:
+    assert FileRoots([tmp_path / ".demo"]).resolve("a.csv") == tmp_path.resolve() / ".demo" / "a.csv"

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from edurelay.egress.client import EgressClient
 from edurelay.egress.guard import AddressGuard
@@ -95,7 +96,7 @@ async def build(settings: RunnerSettings, lifetime: Lifetime, registry: Registry
         registry,
         Sealer.from_keys(settings.seal_keys.get_secret_value()),
         Outbound(egress).http_for,
-        FileRoots.from_setting(settings.file_roots),
+        partial(FileRoots.of, settings.file_roots),
         patience,
     )
 

@@ -42,6 +42,9 @@ class ConnectionTable(Protocol):
         """Return the newest state of a connection, None where there is none."""
 
 
+#: Gives the files that a tenant's connectors may see.
+FilesFor = Callable[[str], Files]
+
 #: Gives the HTTP client for a connection (by id), its provider, and the provider's rate limit.
 HttpFor = Callable[[str, str, RateLimit | None], HttpClient]
 
@@ -86,14 +89,14 @@ class Opening:
         registry: Registry,
         sealer: Sealer,
         http_for: HttpFor,
-        files: Files,
+        files_for: FilesFor,
         patience: Patience,
     ) -> None:
         self._connections = connections
         self._registry = registry
         self._sealer = sealer
         self._http_for = http_for
-        self._files = files
+        self._files_for = files_for
         self._patience = patience
 
     @asynccontextmanager
@@ -108,7 +111,7 @@ class Opening:
         secrets = tuple(sorted(set(_texts(credentials)), key=len, reverse=True))
         http = self._http_for(connection_id, connection.provider, kind.manifest.rate_limit)
         try:
-            connector = kind(Context(connection.config, credentials, http, self._files))
+            connector = kind(Context(connection.config, credentials, http, self._files_for(tenant)))
         except ConfigurationError as error:
             raise ConfigurationError(_hide(str(error), secrets)) from None
         # A connector's constructor is foreign code, and its error may quote what it was given.

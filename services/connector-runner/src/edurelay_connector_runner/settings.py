@@ -8,7 +8,9 @@ from edurelay.runtime.settings import ServiceSettings
 
 
 class RunnerSettings(ServiceSettings):
-    """`file_roots` are the folders that connectors may use, separated as in `PATH`; none without it.
+    """`file_roots` are the folders that connectors may use, separated as in `PATH`; none without it. `{tenant}` in a
+    folder's name stands for the id of the tenant whose it is, as in `/data/{tenant}`; a folder without it is shared by
+    all tenants, each of which may then read and write the files of the others there.
 
     A runner that dies is followed by another after `lease_seconds`; `workers` connections are worked on at once. A
     provider that fails in passing is tried again after `retry_seconds`, doubled each time.

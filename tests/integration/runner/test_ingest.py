@@ -80,6 +80,19 @@ async def test_a_provider_that_fails_in_passing_is_asked_again(stage: Stage, map
     await mapping.until(lambda: mapping.external_ids(connection.id, "student") == {"s-1"})
 
 
+async def test_a_provider_that_says_when_to_come_back_uses_up_no_attempt(
+    stage: Stage, mapping: MappingStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edurelay_connector_runner.app.WEBHOOK_ATTEMPTS", 1)
+    provider = school()
+    for _ in range(2):
+        provider.plant("students", -1, Throttled(1))
+    await stage.start(provider)
+    connection = await stage.connect()
+    await stage.webhook(connection, b"students:s-1")
+    await mapping.until(lambda: mapping.external_ids(connection.id, "student") == {"s-1"})
+
+
 async def test_a_webhook_that_makes_no_sense_is_put_aside_and_the_next_one_is_taken(
     stage: Stage, mapping: MappingStandIn, dead_letters: asyncio.Queue[Received]
 ) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import pairwise
 
 from edurelay.events.envelope import Message
 from edurelay.kafka.dead_letters import DeadLetters
 from edurelay.kafka.errors import KafkaUnavailable, MessageTooLarge
 from edurelay.kafka.handler import Batch, Received
-from edurelay.kafka.keyed import Again, GiveUp, KeyedHandler, Patience
+from edurelay.kafka.keyed import Again, GiveUp, KeyedHandler, Later, Patience
 from edurelay.messages.base import MalformedMessage
 from edurelay.runtime.tracing import current_traceparent
 
@@ -144,6 +146,26 @@ async def test_an_outage_does_not_use_up_the_attempts_of_a_message() -> None:
     desk = Desk(process)
     await desk.give((b"k", b""))
     assert await desk.until(1) == {0: "done"}
+
+
+async def test_who_is_told_when_to_come_back_comes_then_and_uses_up_no_attempt() -> None:
+    calls: list[float] = []
+
+    async def process(received: Received) -> None:
+        calls.append(time.monotonic())
+        if len(calls) <= 4:
+            raise Later("too many requests", 0.05)
+
+    desk = Desk(process)
+    await desk.give((b"k", b""))
+    assert await desk.until(1) == {0: "done"}
+    assert all(later - earlier > 0.04 for earlier, later in pairwise(calls))
+
+
+def test_nobody_is_put_off_for_ever() -> None:
+    patience = Patience(2, ())
+    assert patience.after(Later("too many requests", 600.0), 0, 1, waited=3000.0) == Again(600.0)
+    assert patience.after(Later("too many requests", 601.0), 0, 1, waited=3000.0) == GiveUp("attempts_exhausted")
 
 
 async def test_a_malformed_message_becomes_a_dead_letter_at_once() -> None:

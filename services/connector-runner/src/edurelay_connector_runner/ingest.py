@@ -17,6 +17,7 @@ import orjson
 from edurelay.events.envelope import Message, now
 from edurelay.events.ids import digest
 from edurelay.kafka.handler import Received
+from edurelay.kafka.keyed import Later
 from edurelay.messages.connections import Connection
 from edurelay.messages.ingest import InboundWebhook
 from edurelay.runtime.logging import get_logger
@@ -27,7 +28,7 @@ from edurelay_connector_runner.records.batches import Origin, messages
 from edurelay_connector_runner.records.conversion import ConvertedPage, convert_records
 from edurelay_connector_runner.records.sinks import Sends
 from edurelay_connector_runner.runs.decision import SetAside
-from edurelay_connector_runner.sdk import BadRecord, Change, ConfigurationError, Stream, Webhook
+from edurelay_connector_runner.sdk import BadRecord, Change, ConfigurationError, Stream, Throttled, Webhook
 
 log = get_logger(__name__)
 
@@ -66,7 +67,7 @@ class Ingest:
 
     async def process(self, received: Received) -> None:
         """Turn one webhook into batches. Raises `MalformedMessage` and `UnusableWebhook`, which end as dead letters,
-        and `Postponed`."""
+        `Postponed`, and `Later` where the provider said when to come back."""
         webhook = InboundWebhook.from_message(received.headers, received.value)
         try:
             await self._connection(webhook.connection_id, lambda found: found is not None, CONNECTION_SECONDS)
@@ -93,6 +94,8 @@ class Ingest:
         except Exception as error:
             decision = opened.judge(error, 1)
             if isinstance(decision, SetAside):
+                if isinstance(error, Throttled):
+                    raise Later(decision.reason, decision.seconds) from None
                 raise Postponed(decision.reason) from None
             raise UnusableWebhook(decision.reason) from None
         return told

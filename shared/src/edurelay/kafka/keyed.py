@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,18 @@ _CANCEL_SECONDS = 3.0
 #: Why a message became a dead letter.
 MALFORMED, ATTEMPTS_EXHAUSTED = "malformed", "attempts_exhausted"
 
+#: For how long a message is put off again and again, in seconds.
+_LONGEST_WAIT = 3600.0
+
 Place = tuple[str, int, bytes]
+
+
+class Later(Exception):
+    """What `process` raises where it was told not to ask again for `seconds`. That is no attempt."""
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +63,13 @@ class Patience:
 
     def blames(self, error: BaseException) -> bool:
         """Tell whether the message may be at fault, so that this attempt counts."""
-        return not isinstance(error, self.retry_on)
+        return not isinstance(error, (Later, *self.retry_on))
 
-    def after(self, error: BaseException, failures: int, attempt: int) -> Again | GiveUp:
-        """Return what to do when an attempt has failed, `failures` of them for a reason that counts."""
+    def after(self, error: BaseException, failures: int, attempt: int, waited: float = 0.0) -> Again | GiveUp:
+        """Return what to do when an attempt has failed, `failures` of them for a reason that counts, `waited` seconds
+        after the first."""
+        if isinstance(error, Later):
+            return Again(error.seconds) if waited + error.seconds <= _LONGEST_WAIT else GiveUp(ATTEMPTS_EXHAUSTED)
         if self.blames(error):
             if isinstance(error, ValueError):
                 return GiveUp(MALFORMED)
@@ -68,7 +83,8 @@ class KeyedHandler:
     """A `Handler` around `process`, which may be given a message again and so has to be idempotent.
 
     An error in `retry_on`, or Kafka being unavailable, is tried again for ever; a `ValueError`, such as a malformed
-    message, is not tried again; anything else is tried `attempts` times. Keys wait for their own messages only: a key
+    message, is not tried again; `Later` is tried again when it says, for an hour at most; anything else is tried
+    `attempts` times. Keys wait for their own messages only: a key
     that pauses before another attempt keeps nobody from working.
     """
 
@@ -127,13 +143,14 @@ class KeyedHandler:
 
     async def _finish(self, received: Received) -> str:
         attempt = failures = 0
+        began = time.monotonic()
         while True:
             attempt += 1
             error = await self._attempt(received)
             if error is None:
                 return DONE
             failures += self._patience.blames(error)
-            decision = self._patience.after(error, failures, attempt)
+            decision = self._patience.after(error, failures, attempt, time.monotonic() - began)
             if isinstance(decision, GiveUp):
                 await self._bury(received, decision.reason, error, attempt)
                 return DEAD_LETTERED

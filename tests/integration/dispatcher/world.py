@@ -91,8 +91,8 @@ class Log:
 @dataclass(frozen=True)
 class Terms:
     """How a dispatcher sends: the `schedule` of its attempts, how many `seconds` each may take, how many may be under
-    way, for how long a claim is left to who made it, and in what `order`. `client` is one for this machine unless
-    given."""
+    way, for how long a claim is left to who made it, in what `order`, and at what `rate` a second. `client` is one for
+    this machine unless given."""
 
     schedule: Sequence[float]
     lease: float = 60.0
@@ -100,6 +100,7 @@ class Terms:
     window: int = 10
     client: EgressClient | None = None
     order: EventOrder | None = None
+    rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ def subscription(url: str | None, terms: Terms, **fields: Any) -> Subscription:
         "secret_expiries": [0],
         "max_in_flight": terms.window,
         "order": terms.order,
+        "rate_per_second": terms.rate,
         "version": 1,
     } | fields
     sealed = SEALER.seal(new_secret().encode(), sealing_context(TENANT, asked["id"]))
@@ -156,7 +158,15 @@ async def dispatcher(
             disable=notices.failing,
             enable=notices.recovered,
         )
-        courier = Courier(sender, recorder, health, schedule=terms.schedule, lease=terms.lease, gone=notices.gone)
+        courier = Courier(
+            sender,
+            recorder,
+            health,
+            schedule=terms.schedule,
+            lease=terms.lease,
+            current=endpoints.get,
+            gone=notices.gone,
+        )
         endpoints.closed = courier.forget
         translator = Translator(ExternalIds(told), endpoints, courier, recorder)  # Nobody wants other ids here.
         precedence = Precedence(kept, endpoints)

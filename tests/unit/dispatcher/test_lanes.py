@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 from edurelay_webhook_dispatcher.attempts import Attempt
+from edurelay_webhook_dispatcher.breaker import FEWEST
 from edurelay_webhook_dispatcher.credentials import Credentials
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.keys import DeliveryKey
@@ -15,6 +17,8 @@ from edurelay_webhook_dispatcher.work import Work
 from unit.dispatcher.subscribing import subscription
 
 WINDOW = 4
+
+Attempting = Callable[[Endpoint, Work], Awaitable[Attempt]]
 
 
 class Receiver:
@@ -62,7 +66,7 @@ async def end(lane: Lane) -> None:
     tasks = list(lane.under_way.values())
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_what_waits_for_a_quick_endpoint_waits_in_memory() -> None:
@@ -102,3 +106,62 @@ async def test_what_waits_for_the_store_before_it_is_sent_is_not_written_down_fo
     assert lane.overdue(time.monotonic() + PATIENCE) == []
     assert len(lane.overdue(time.monotonic() + LONGEST_WAIT)) == WINDOW
     await end(lane)
+
+
+def rated_lane(per_second: float, receiver: Attempting) -> Lane:
+    """Return a lane with a rate, and with twice as many deliveries as may begin at once."""
+    endpoint = Endpoint(subscription(max_in_flight=100, rate_per_second=per_second), (), (), Credentials(None))
+    lane = Lane(endpoint, receiver, nothing, nothing, nothing, Shares(1000), 60.0)
+    for number in range(2 * max(1, int(per_second))):
+        key = DeliveryKey("t", "ep", number, f"0.{number}")
+        lane.offer(Work(key, f"evt_{number}", "a.b", b"{}", time.monotonic()))
+    return lane
+
+
+async def test_what_the_rate_does_not_allow_yet_can_be_taken_out() -> None:
+    async def never(endpoint: Endpoint, work: Work) -> Attempt:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    lane = rated_lane(0.01, never)
+    assert (len(lane.under_way), len(lane.take_waiting())) == (1, 1)
+    await end(lane)
+
+
+async def test_what_the_rate_does_not_allow_yet_waits_for_a_probe_like_the_rest() -> None:
+    async def refused(endpoint: Endpoint, work: Work) -> Attempt:
+        return Attempt(time.time(), 0.0, status=500)
+
+    lane = rated_lane(float(FEWEST), refused)
+    await asyncio.wait(list(lane.under_way.values()))
+    assert lane.breaker.open
+    assert (len(lane.under_way), len(lane.take_waiting())) == (0, FEWEST)
+    assert lane.breaker.probe_failed_at == 0.0
+
+
+async def test_what_waits_begins_as_the_rate_allows_it_and_goes_where_the_endpoint_is_by_then() -> None:
+    sent_to = asyncio.Queue[str | None]()
+
+    async def taken(endpoint: Endpoint, work: Work) -> Attempt:
+        sent_to.put_nowait(endpoint.subscription.url)
+        return Attempt(time.time(), 0.0, status=200)
+
+    lane = rated_lane(0.5, taken)
+    first = await sent_to.get()
+    moved = subscription(max_in_flight=100, rate_per_second=0.5, url="https://elsewhere.example/")
+    lane.update(Endpoint(moved, (), (), Credentials(None)))
+    assert (first, await sent_to.get()) == ("https://receiver.example/", "https://elsewhere.example/")
+    await end(lane)
+
+
+async def test_a_lane_takes_no_more_than_its_rate_lets_begin_soon() -> None:
+    async def taken(endpoint: Endpoint, work: Work) -> Attempt:
+        return Attempt(time.time(), 0.0, status=200)
+
+    lane = rated_lane(0.01, taken)
+    assert lane.room == 0
+    await asyncio.wait(list(lane.under_way.values()))
+    lane.take_waiting()
+    assert lane.room == 0
+    assert lane.idle
+    assert not lane.forgettable, "another lane would begin at once"

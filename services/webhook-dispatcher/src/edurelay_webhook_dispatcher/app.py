@@ -142,6 +142,7 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
         health,
         schedule=settings.schedule,
         lease=LEASE,
+        current=endpoints.get,
         gone=notices.gone,
         places=_affordable(settings.max_attempts),
     )

@@ -44,8 +44,9 @@ OUTCOMES = {
 
 
 class Courier:
-    """All lanes. `gone` is told of an endpoint that wants nothing any more; `lease` is for how long, in seconds, what
-    is in hand is left to us; `places` bounds the attempts under way at a time."""
+    """All lanes. `current` returns an endpoint by its id, as it is now; `gone` is told of one that wants nothing any
+    more; `lease` is for how long, in seconds, what is in hand is left to us; `places` bounds the attempts under way at
+    a time."""
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Courier:
         *,
         schedule: Sequence[float],
         lease: float,
+        current: Callable[[str], Endpoint | None],
         gone: Callable[[Endpoint, str], None],
         places: int = MAX_ATTEMPTS,
     ) -> None:
@@ -62,6 +64,7 @@ class Courier:
         self._recorder = recorder
         self._health = health
         self._schedule = schedule
+        self._current = current
         self._gone = gone
         self._lanes: dict[str, Lane] = {}
         self._shares = Shares(places)
@@ -134,13 +137,15 @@ class Courier:
             self.sweep()
 
     def sweep(self) -> None:
-        """Write down what has been under way or waiting for too long, and renew the leases of what still is."""
+        """Write down what has been under way or waiting for too long, renew the leases of what still is, and let the
+        lanes know of endpoints that have changed."""
         now, wall = time.monotonic(), clock.now()
         for endpoint_id, lane in list(self._lanes.items()):
             if lane.idle:
                 if lane.forgettable:
                     del self._lanes[endpoint_id]
                 continue
+            self.lane(self._current(endpoint_id) or lane.endpoint)
             for work in lane.overdue(now):
                 work.leased = now
                 if work.recorded:
@@ -183,6 +188,7 @@ class Courier:
 
     async def _attempt(self, endpoint: Endpoint, work: Work) -> Attempt:
         await self._recorder.room()
+        endpoint = self._current(endpoint.id) or endpoint  # It may have changed while this waited.
         work.begun = time.monotonic()
         DELIVERY_SECONDS.of("queue").observe(work.begun - work.since)
         try:

@@ -5,6 +5,9 @@ down as pending, so that the log can go on without it; a lane that cannot keep u
 the places is used up, passes what waits to the store, and until it has caught up, everything new as well. What the
 lane learns of its receiver, its window and its breaker, lasts for as long as this process does, and is learnt anew by
 the next.
+
+What the endpoint's rate does not allow yet waits like the rest: whatever is under way is with the receiver, or about to
+be, and everything else can still be taken out, held back by the breaker, or sent to where the endpoint is by then.
 """
 
 from __future__ import annotations
@@ -15,13 +18,12 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from aiolimiter import AsyncLimiter
-
 from edurelay.runtime.metrics import ATTEMPTS_REFUSED
 from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.breaker import Breaker
 from edurelay_webhook_dispatcher.endpoint import Endpoint
+from edurelay_webhook_dispatcher.rate import Rate
 from edurelay_webhook_dispatcher.shares import Shares
 from edurelay_webhook_dispatcher.window import Window
 from edurelay_webhook_dispatcher.work import Work
@@ -77,25 +79,32 @@ class Lane:
         self.breaker = Breaker(longest_rest)
         #: The mean time of an attempt, lately, in seconds.
         self._mean = 0.0
+        self._rate: Rate | None = None
+        #: Set while the next of what waits has to wait for the rate.
+        self._alarm: asyncio.TimerHandle | None = None
         self.update(endpoint)
 
     def update(self, endpoint: Endpoint) -> None:
         """Take a changed endpoint over; attempts that are under way end as they began."""
-        rate = endpoint.subscription.rate_per_second
+        per_second = endpoint.subscription.rate_per_second
         self.endpoint = endpoint
         self.window.limit(endpoint.subscription.max_in_flight)
-        self._limiter = AsyncLimiter(max(1.0, rate), max(1.0, rate) / rate) if rate else None
+        if per_second != (self._rate.per_second if self._rate is not None else None):
+            self._rate = Rate(per_second) if per_second else None
+            self._stop_alarm()
         self.fill()
 
     @property
     def room(self) -> int:
         """How many claimed deliveries the lane can take."""
+        now = time.monotonic()
         if self.breaker.open:
-            return int(self.rests_until(clock.now()) is None)
+            return int(self.rests_until(clock.now()) is None and self._allowed(0.0, now) >= 1)
         if self._waits_for_a_place:
             return 0
-        ahead = int(min(AHEAD, self._soon(time.monotonic())))
-        return max(0, self.window.places + ahead - len(self.under_way) - len(self.waiting))
+        ahead = int(min(AHEAD, self._soon(now)))
+        begun_soon = min(self.window.places + ahead - len(self.under_way), self._allowed(HORIZON, now))
+        return max(0, int(begun_soon) - len(self.waiting))
 
     @property
     def idle(self) -> bool:
@@ -109,11 +118,15 @@ class Lane:
     @property
     def forgettable(self) -> bool:
         """True where nothing would be lost with the lane."""
-        return self.idle and not self.behind and self.breaker.idle and self.window.full and not self._waits_for_a_place
+        rested = self._rate is None or self._rate.rested(time.monotonic())
+        learnt = not (self.breaker.idle and self.window.full and rested)
+        return self.idle and not self.behind and not learnt and not self._waits_for_a_place
 
     def offer(self, work: Work) -> None:
-        """Begin with the work as soon as the window has a place for it, and the endpoint one of its tenant's."""
-        if self.waiting or len(self.under_way) >= self.window.places or not self._take_place():
+        """Begin with the work as soon as the window has a place for it, the rate allows it, and the endpoint has one of
+        its tenant's places."""
+        full = self.waiting or len(self.under_way) >= self.window.places
+        if full or self._too_early() or not self._take_place():
             self.waiting.append(work)
         else:
             self._begin(work)
@@ -125,6 +138,8 @@ class Lane:
         while self.waiting and len(self.under_way) < self.window.places and self._lets_through:
             if _stale(self.waiting[0]):
                 self.waiting.popleft()
+            elif self._too_early():
+                break
             elif begun == at_most:
                 self._shares.wait(self.endpoint.tenant, self.endpoint.id)
                 break
@@ -153,6 +168,7 @@ class Lane:
         """Take out everything that waits, since the endpoint gets nothing for now."""
         waiting = list(self.waiting)
         self.waiting.clear()
+        self._stop_alarm()
         self._shares.forget(self.endpoint.tenant, self.endpoint.id)
         return waiting
 
@@ -173,7 +189,29 @@ class Lane:
         mean = max(self._mean, oldest)
         late = bool(self.waiting) and now - self.waiting[0].since > LONGEST_WAIT
         pace = self.window.places / mean if mean > SLOW or (mean and late) else math.inf
-        return min(pace, self.endpoint.subscription.rate_per_second or math.inf) * HORIZON
+        return min(pace * HORIZON, self._allowed(HORIZON, now))
+
+    def _allowed(self, seconds: float, now: float) -> float:
+        """How many attempts the rate lets begin in the next `seconds`: any number where there is none."""
+        return self._rate.within(seconds, now) if self._rate is not None else math.inf
+
+    def _too_early(self) -> bool:
+        """True where the rate lets nothing begin yet; as soon as it does, `fill` is called."""
+        if self._rate is None:
+            return False
+        wait = self._rate.wait(time.monotonic())
+        if wait > 0 and self._alarm is None:
+            self._alarm = asyncio.get_running_loop().call_later(wait, self._on_alarm)
+        return wait > 0
+
+    def _on_alarm(self) -> None:
+        self._alarm = None
+        self.fill()
+
+    def _stop_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     def _take_place(self) -> bool:
         refusal = self._shares.take(self.endpoint.tenant, self.endpoint.id)
@@ -185,12 +223,12 @@ class Lane:
         return False
 
     def _begin(self, work: Work) -> None:
+        if self._rate is not None:
+            self._rate.take(time.monotonic())
         self.under_way[work] = asyncio.create_task(self._run(work))
 
     async def _run(self, work: Work) -> None:
         try:
-            if self._limiter is not None:
-                await self._limiter.acquire()
             begun, probe = clock.now(), self.breaker.open
             self._learn(await self._attempt(self.endpoint, work), begun, probe=probe)
         finally:

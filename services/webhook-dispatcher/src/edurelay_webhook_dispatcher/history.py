@@ -7,7 +7,7 @@ receiver that refused it has to be compared with. Any other header is shown by i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edurelay.events.envelope import unix_timestamp
@@ -60,6 +60,11 @@ def kept(number: int, attempt: Attempt) -> dict[str, Any]:
         "phases": {phase: round(spent, 2) for phase, spent in attempt.phases.items()} or None,
     }
     return stored | {name: value for name, value in found.items() if value is not None}
+
+
+def attempts_made(history: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many attempts were made, of which the last are kept."""
+    return int(history[-1]["n"]) if history else 0
 
 
 def headers_of(packed: str) -> dict[str, str]:

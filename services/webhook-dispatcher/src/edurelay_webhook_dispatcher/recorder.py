@@ -23,7 +23,7 @@ from edurelay.runtime.together import together
 from edurelay_webhook_dispatcher import clock
 from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.documents import Written, document_of, message_of, update_of
-from edurelay_webhook_dispatcher.history import kept
+from edurelay_webhook_dispatcher.history import attempts_made, kept
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.patience import until_done
 from edurelay_webhook_dispatcher.store import Store
@@ -97,7 +97,7 @@ class Recorder:
         """Write where a delivery stands, and the attempt that left it there."""
         if attempt is not None:
             self._unwritten[state.delivered] += 1
-            work.attempts.append(kept(len(work.attempts) + 1, attempt))
+            work.attempts.append(kept(attempts_made(work.attempts) + 1, attempt))
             del work.attempts[:-HISTORY]
         # Nothing else is ever written of what arrived before anything was.
         line = self._arrived if state.delivered and not work.recorded else self._others

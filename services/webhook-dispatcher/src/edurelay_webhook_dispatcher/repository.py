@@ -8,6 +8,7 @@ from typing import Final
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay.mongo import DESCENDING, Document, UpdateOne
 from edurelay_webhook_dispatcher import clock
+from edurelay_webhook_dispatcher.history import attempts_made
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey, event_origin, replay_origin
 from edurelay_webhook_dispatcher.ledgers import FORGOTTEN_BY
@@ -187,7 +188,7 @@ def _redelivery(delivery: Document, payload: Payload | None, only: Document, **m
         "status": DeliveryStatus.PENDING.value,
         "due_at": clock.now(),
         "updated": clock.now(),
-        "forgiven": len(delivery["attempts"]),
+        "forgiven": attempts_made(delivery["attempts"]),
         **marks,
     }
     gone = {"reason": "", "parked": "", SKIPPED: ""}

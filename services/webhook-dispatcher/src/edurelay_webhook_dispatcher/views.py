@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from edurelay.events.envelope import timestamp, unix_timestamp
 from edurelay.mongo import Document
 from edurelay_webhook_dispatcher.attempts import is_success
-from edurelay_webhook_dispatcher.history import headers_of
+from edurelay_webhook_dispatcher.history import attempts_made, headers_of
 from edurelay_webhook_dispatcher.index import Entry
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 
@@ -81,7 +81,7 @@ class DeliveryView(BaseModel):
             status=document["status"],
             parked="parked" in document,
             reason=document.get("reason"),
-            attempts=document["attempts"][-1]["n"] if document["attempts"] else 0,
+            attempts=attempts_made(document["attempts"]),
             created_at=unix_timestamp(key.moment / 1000),
             updated_at=unix_timestamp(document["updated"]),
             next_attempt_at=unix_timestamp(due) if due is not None else None,

@@ -8,6 +8,7 @@ from typing import Any
 
 from edurelay.messages.deliveries import DeliveryStatus
 from edurelay_webhook_dispatcher.blocks import Ticket
+from edurelay_webhook_dispatcher.history import attempts_made
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 
 
@@ -15,13 +16,13 @@ from edurelay_webhook_dispatcher.keys import DeliveryKey
 class Work:
     """A delivery that has to be attempted.
 
-    `attempts` are those made before, as they are stored, of which `forgiven` count no more since the delivery was
-    redelivered. `ids` is the connection whose ids have yet to be put into the body. `recorded` is True where the
-    store knows the delivery, or is about to; `claimed` where it was leased from the store; `ticket` has its number in
-    the endpoint's stream; `chain` names the deliveries among which it keeps its place (see `chains`). `settled` is
-    called, once, when the store knows how it stands, so that the log may forget it. `since` is the monotonic moment
-    from which it waits, `begun` that at which its attempt began, `leased` that at which the store was last told that it
-    is in hand.
+    `attempts` are the last of those made before, as they are stored; the first `forgiven` of all count no more since
+    the delivery was redelivered. `ids` is the connection whose ids have yet to be put into the body. `recorded` is True
+    where the store knows the delivery, or is about to; `claimed` where it was leased from the store; `ticket` has its
+    number in the endpoint's stream; `chain` names the deliveries among which it keeps its place (see `chains`).
+    `settled` is called, once, when the store knows how it stands, so that the log may forget it. `since` is the
+    monotonic moment from which it waits, `begun` that at which its attempt began, `leased` that at which the store was
+    last told that it is in hand.
     """
 
     key: DeliveryKey
@@ -45,7 +46,7 @@ class Work:
     @property
     def made(self) -> int:
         """How many attempts were made of the schedule, since the delivery began or was last redelivered."""
-        return len(self.attempts) - self.forgiven
+        return attempts_made(self.attempts) - self.forgiven
 
     def settle(self) -> None:
         """Say that the store knows the delivery."""

@@ -11,7 +11,8 @@ from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
-from jmespath.functions import Functions
+
+from edurelay_connector_runner.connectors.generic_csv.work import FUNCTIONS, TooMuchWork, work
 
 #: The longest expression, in characters: the parser is recursive.
 MAX_EXPRESSION = 512
@@ -28,14 +29,19 @@ class Expression:
     """One compiled expression: `columns` are the columns that it reads; `column` is set if it is one and no more."""
 
     def __init__(self, text: str) -> None:
-        """Compile `text`. Raises `ValueError` with the parser's own words."""
+        """Compile `text`. Raises `ValueError` with the parser's own words, or where it could make too much of a row."""
         try:
             compiled = jmespath.compile(text)
+            called = _functions(compiled.parsed)
         except (JMESPathError, RecursionError) as error:
             raise ValueError(f"{text!r} is no JMESPath expression: {error}") from error
-        unknown = sorted(_functions(compiled.parsed) - Functions.FUNCTION_TABLE.keys())
+        unknown = sorted(called - FUNCTIONS.keys())
         if unknown:
             raise ValueError(f"{text!r} calls {unknown[0]}, which JMESPath does not have")
+        try:
+            work(compiled.parsed)
+        except (TooMuchWork, RecursionError) as error:
+            raise ValueError(f"{text!r} cannot be used: {error}") from error
         self.columns = tuple(dict.fromkeys(_columns(compiled.parsed)))
         self.column: str | None = compiled.parsed["value"] if compiled.parsed["type"] == "field" else None
         self._search: Callable[[dict[str, str | None]], Any] = compiled.search

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from edurelay.events.envelope import Message
 from edurelay.mongo import Collection, Document
@@ -249,3 +250,21 @@ async def test_a_sweep_looks_only_at_documents_with_unsent_messages(carriers: Co
         "queryPlanner"
     ]
     assert "unsent.at_1" in str(plan["winningPlan"])
+
+
+async def test_a_message_that_will_never_be_taken_keeps_back_no_other(carriers: Collection) -> None:
+    await carriers.insert_one({"_id": "c1", "unsent": old(message("one"), message("hopeless"), message("two"))})
+    await carriers.insert_one({"_id": "c2", "unsent": old(message("good"))})
+    sent: list[bytes | None] = []
+
+    async def send_all(messages: Sequence[Message]) -> None:
+        if any(each.value == b"hopeless" for each in messages):
+            raise ValueError("too large")
+        sent.extend(each.value for each in messages)
+
+    outbox = Outbox(carriers, send_all, hopeless=ValueError)
+    with capture_logs() as logs:
+        assert await outbox.sweep() == 2
+    assert (sent, await outbox.sweep()) == ([b"one", b"two", b"good"], 0)
+    assert [(each["document_id"], each["reason"]) for each in logs] == [("c1", "too large")]
+    assert (await state(carriers, "c1"))["unsent"] == []

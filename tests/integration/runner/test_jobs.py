@@ -6,7 +6,7 @@ from edurelay.messages.commands import CommandKind
 from edurelay.messages.runs import Counts, Run, RunStatus
 from edurelay_connector_runner.sdk import AuthExpired, CheckReport, Permanent, Throttled
 from integration.runner.mapping_stand_in import Entity, MappingStandIn
-from integration.runner.scripted import Provider, rows, unavailable
+from integration.runner.scripted import COURSES, Provider, rows, unavailable
 from integration.runner.service import SECRET, RunTail, Stage
 
 
@@ -178,3 +178,17 @@ async def test_reprocessing_waits_for_a_mapping_service_that_is_away(
     await told.until(run_id, lambda run: run.error_code == "WAITING_FOR_OUTCOMES")
     mapping.away = False
     assert (await told.ended(run_id)).status is RunStatus.SUCCEEDED
+
+
+async def test_a_result_has_room_in_one_message_however_much_there_is_to_say(
+    stage: Stage, mapping: MappingStandIn
+) -> None:
+    streams = [COURSES.model_copy(update={"name": f"courses-{number}"}) for number in range(8)]
+    provider = Provider(declared=streams, push_errors=["\x01" * 1_000] * 100)
+    await stage.start(provider)
+    connection = await stage.connect()
+    known(stage, mapping, connection.id, 2)
+    run = await stage.run(connection, CommandKind.EXPORT)
+    assert run.result is not None
+    shown = [len(run.result[stream.name]["errors"]) for stream in streams]
+    assert (run.error_code, shown[0] > 0, shown[-1]) == ("PUSH_FAILED", True, 0)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from edurelay.messages.commands import CommandKind
+from datetime import UTC, datetime, timedelta
+
+from edurelay.events.envelope import Message, now
+from edurelay.events.ids import new_id
+from edurelay.events.topics import RUNS
+from edurelay.messages.commands import Command, CommandKind
 from edurelay.messages.runs import Counts, RunStatus
+from edurelay.mongo import Database
+from edurelay.mongo.outbox import pending
+from edurelay_connector_runner.runs import store
+from edurelay_connector_runner.runs.state import RunState
 from edurelay_connector_runner.sdk import AuthExpired, ConfigurationError, Permanent
 from integration.runner.mapping_stand_in import MappingStandIn
-from integration.runner.scripted import CHANGES, Provider, rows
+from integration.runner.scripted import CHANGES, COURSES, Provider, rows
 from integration.runner.service import SECRET, RunTail, Stage
 
 
@@ -164,3 +173,40 @@ async def test_a_command_that_comes_twice_starts_one_run(stage: Stage, told: Run
     await stage.command(connection, run_id=run_id)
     await stage.run(connection, CommandKind.TEST)
     assert told.messages[run_id][-1] == first
+
+
+async def test_the_end_of_a_run_is_told_however_long_the_reasons_are(stage: Stage) -> None:
+    streams = [COURSES.model_copy(update={"name": f"courses-{number}"}) for number in range(4)]
+    provider = Provider({stream.name: rows("c", 1) for stream in streams}, declared=streams)
+    for stream in streams:
+        provider.plant(stream.name, 0, Permanent("\x01" * 300_000))
+    await stage.start(provider)
+    run = await stage.run(await stage.connect())
+    assert (run.status, run.error_code) == (RunStatus.FAILED, "PROVIDER_REFUSED")
+    assert [len(each.error or "") for each in run.streams] == [1_000] * 4
+
+
+async def test_a_message_of_a_run_that_is_too_large_ends_no_runner_and_keeps_back_no_other(
+    stage: Stage, told: RunTail
+) -> None:
+    command = Command(
+        kind=CommandKind.SYNC,
+        run_id=new_id("run"),
+        tenant=stage.tenant,
+        connection_id="c",
+        connection_version=1,
+        requested_at=now(),
+    )
+    large = RunState(command, result={"text": "x" * 3_000_000})
+    small = RunState(command.model_copy(update={"run_id": new_id("run")}))
+    left = [
+        {**entry, "at": datetime.now(UTC) - timedelta(minutes=1)}
+        for state in (large, small)
+        for entry in pending(Message(RUNS.name, state.id.encode(), state.message().encode()))
+    ]
+    async with await Database.connect(stage.mongo, stage.database, collections=[store.RUNS, store.LEASES]) as database:
+        await database[store.RUNS].insert_many([{"_id": entry["id"], "unsent": [entry]} for entry in left])
+    await stage.start(school())
+    await told.until(small.id, lambda run: run.status is RunStatus.QUEUED)
+    assert large.id not in told.messages
+    assert (await stage.run(await stage.connect())).status is RunStatus.SUCCEEDED

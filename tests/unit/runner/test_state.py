@@ -69,3 +69,9 @@ def test_a_waiting_run_says_why_and_an_error_goes_before_it() -> None:
     assert state.message().error_code == "PROVIDER_THROTTLED"
     state.fail("INVALID_CREDENTIALS", "enter new ones")
     assert state.message().error_code == "INVALID_CREDENTIALS"
+
+
+def test_the_reason_of_a_failure_is_cut() -> None:
+    state = a_run()
+    state.fail("PROVIDER_REFUSED", "x" * 70_000)
+    assert [len(each.error or "") for each in (state, (state.streams or [])[1])] == [1_000, 1_000]

@@ -81,3 +81,22 @@ def test_a_dry_run_needs_no_counts() -> None:
     state = a_run()
     state.settled = {}
     assert conclude(state, counted=False) is RunStatus.SUCCEEDED
+
+
+def test_the_reasons_of_many_streams_are_cut_to_one() -> None:
+    state = a_run()
+    for number in range(50):
+        state.stream(f"stream-{number}", "course").end(RunStatus.FAILED, "PROVIDER_REFUSED", "x" * 70_000)
+    conclude(state)
+    assert state.error is not None
+    assert (len(state.error), state.error[:49]) == (1_000, "50 of 52 streams failed: stream-0: " + "x" * 14)
+
+
+def test_the_differences_of_many_streams_are_cut_to_one_reason() -> None:
+    state = a_run()
+    for number in range(50):
+        uncounted = state.stream(f"stream-{number}", "course")
+        uncounted.status, uncounted.source = RunStatus.SUCCEEDED, 1
+    conclude(state)
+    assert state.error_code == "COUNTS_DO_NOT_ADD_UP"
+    assert len(state.error or "") == 1_000

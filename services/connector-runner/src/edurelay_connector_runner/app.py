@@ -15,7 +15,7 @@ from edurelay.events.topics import COMMANDS, CONNECTIONS, INGEST, RECORDS, RUNS
 from edurelay.kafka.admin import verify_topics
 from edurelay.kafka.consumer import Consumer
 from edurelay.kafka.dead_letters import DeadLetters
-from edurelay.kafka.errors import KafkaUnavailable
+from edurelay.kafka.errors import KafkaUnavailable, MessageTooLarge
 from edurelay.kafka.keyed import KeyedHandler
 from edurelay.kafka.producer import Producer
 from edurelay.kafka.tables import CompactedTable
@@ -86,7 +86,7 @@ async def build(settings: RunnerSettings, lifetime: Lifetime, registry: Registry
         "outbound http", EgressClient(AddressGuard(settings.egress_allow), user_agent="edurelay-connector-runner")
     )
 
-    outbox = Outbox(database[store.RUNS], producer.send_all)
+    outbox = Outbox(database[store.RUNS], producer.send_all, hopeless=MessageTooLarge)
     lifetime.spawn("outbox sweep", _sweep(outbox))
     runs = RunStore(database[store.RUNS], database[store.LEASES], outbox)
     mapping = MappingClient(mapping_http)

@@ -20,6 +20,9 @@ from pymongo import ASCENDING
 from edurelay.events.envelope import Message
 from edurelay.mongo import moments
 from edurelay.mongo.collections import Collection, Document, Index
+from edurelay.runtime.logging import get_logger
+
+log = get_logger(__name__)
 
 #: To be declared by every collection with an outbox: only documents with unsent messages are in it.
 UNSENT_INDEX: Final = Index((("unsent.at", ASCENDING),), sparse=True)
@@ -50,7 +53,9 @@ class Outbox:
     """Sends the unsent messages of one collection's documents.
 
     `send_all` returns once all messages are durable, or raises; it has to end well within `claim_seconds`. `sweep`
-    leaves documents alone that are younger than `grace_seconds`: whoever wrote them is about to flush them.
+    leaves documents alone that are younger than `grace_seconds`: whoever wrote them is about to flush them. Errors that
+    are `hopeless` say that a message of those that were given will never be taken, and that none was sent: it is left
+    out, and logged, so that it keeps back no other.
     """
 
     def __init__(
@@ -58,12 +63,14 @@ class Outbox:
         collection: Collection,
         send_all: SendAll,
         *,
+        hopeless: type[Exception] | tuple[type[Exception], ...] = (),
         claim_seconds: float = 15.0,
         grace_seconds: float = 5.0,
         batch: int = 200,
     ) -> None:
         self._collection = collection
         self._send_all = send_all
+        self._hopeless = hopeless
         self._claim_seconds = claim_seconds
         self._grace = timedelta(seconds=grace_seconds)
         self._batch = batch
@@ -105,7 +112,7 @@ class Outbox:
             return _Answer.CLAIMED_BY_ANOTHER
         unsent = document["unsent"]
         try:
-            await self._send_all([_message(entry) for entry in unsent])
+            await self._send_out(document_id, [_message(entry) for entry in unsent])
         except BaseException:
             if not keep_claim:
                 await self._collection.update_one(claimed, _UNCLAIM)
@@ -115,6 +122,16 @@ class Outbox:
         if result.matched_count == 0:  # The claim ran out, and may be somebody else's by now.
             await self._collection.update_one({"_id": document_id}, taken_out)
         return _Answer.SENT
+
+    async def _send_out(self, document_id: Any, messages: Sequence[Message]) -> None:
+        try:
+            await self._send_all(messages)
+        except self._hopeless as error:
+            if len(messages) > 1:
+                for message in messages:
+                    await self._send_out(document_id, [message])
+            else:
+                log.error("a message will never be taken", document_id=document_id, reason=str(error))
 
 
 class _Answer(Enum):

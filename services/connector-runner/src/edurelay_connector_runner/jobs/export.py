@@ -20,7 +20,7 @@ from edurelay_connector_runner.sdk import ConnectorError, OutboundRecord, PushRe
 
 PUSH_FAILED = "PUSH_FAILED"
 
-#: How many of a stream's errors the result shows.
+#: How many of a stream's errors the result shows, where there is room for them.
 SHOWN = 100
 
 
@@ -95,7 +95,9 @@ class Export:
 
 def _note(run: ActiveRun, stream: StreamState, report: PushReport) -> None:
     errors = [storable.readable(error) for error in report.errors]
-    run.state.result = {**(run.state.result or {}), stream.name: {"sent": report.sent, "errors": errors[:SHOWN]}}
+    result = run.state.result or {}
+    shown = storable.fitting(result, errors[:SHOWN])
+    run.state.result = {**result, stream.name: {"sent": report.sent, "errors": shown}}
     if errors:
         stream.end(RunStatus.FAILED, PUSH_FAILED, f"{len(errors)} records were not taken: {errors[0]}")
     else:

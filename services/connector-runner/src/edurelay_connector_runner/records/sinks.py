@@ -10,6 +10,7 @@ import stamina
 from edurelay.events.envelope import Message
 from edurelay.kafka.errors import KafkaUnavailable
 from edurelay.messages.records import Rejected
+from edurelay_connector_runner.records import storable
 from edurelay_connector_runner.records.batches import Origin, messages
 from edurelay_connector_runner.records.conversion import ConvertedPage
 from edurelay_connector_runner.runs.state import RunState
@@ -69,7 +70,7 @@ class Rehearsal:
             "read": result["read"] + page.source,
             "valid": result["valid"] + len(page.records),
             "rejected": result["rejected"] + len(page.rejected),
-            "rejections": shown + more,
+            "rejections": [*shown, *storable.fitting(result, more)],
         }
 
 

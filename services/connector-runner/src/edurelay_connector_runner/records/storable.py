@@ -8,8 +8,8 @@ rejected.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import orjson
 
@@ -19,6 +19,10 @@ from edurelay.web.gate import JsonRejected, Limits, field_path, parse_json
 LIMITS = Limits(bytes=256 * 1024, depth=32, nodes=20_000)
 MAX_RAW = 64 * 1024
 MAX_REASON = 1_000
+#: What a run shows as its result, in bytes: it travels in one message, beside the errors of the streams.
+MAX_RESULT = 256 * 1024
+
+T = TypeVar("T")
 
 INT64 = range(-(2**63), 2**63)
 
@@ -76,6 +80,16 @@ def readable(text: str, limit: int = MAX_REASON) -> str:
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     return text.replace("\x00", "␀").encode("utf-8", "backslashreplace").decode()
+
+
+def fitting(shown: Any, more: Sequence[T]) -> Sequence[T]:
+    """Return the first of `more` that can still be shown in a result beside what is `shown` already."""
+    room = MAX_RESULT - len(orjson.dumps(shown))
+    for count, one in enumerate(more):
+        room -= len(orjson.dumps(one)) + 1
+        if room < 0:
+            return more[:count]
+    return more
 
 
 def nearest(value: Any) -> Any:

@@ -14,6 +14,7 @@ import orjson
 
 from edurelay.messages.commands import Command
 from edurelay.messages.runs import Counts, Run, RunStatus, StreamProgress
+from edurelay_connector_runner.records.storable import readable
 from edurelay_connector_runner.sdk import Cursor, Stream
 
 
@@ -42,7 +43,8 @@ class StreamState:
 
     def end(self, status: RunStatus, error_code: str | None = None, error: str | None = None) -> None:
         """Say that nothing more of this stream will be read, and why."""
-        self.status, self.error_code, self.error = status, error_code, error
+        self.status, self.error_code = status, error_code
+        self.error = None if error is None else readable(error)
 
     def progress(self, settled: Counts | None) -> StreamProgress:
         """Return what everybody may see. `settled` is what the mapping service has counted so far; records that
@@ -124,8 +126,9 @@ class RunState:
         self.segments.append(Segment(self.epoch, through))
 
     def fail(self, error_code: str, error: str) -> None:
-        """Note why the whole run fails; its unread streams fail with it."""
-        self.error_code, self.error = error_code, error
+        """Note why the whole run fails; its unread streams fail with it. The reason is cut, as that of a stream is:
+        all of them together have to fit into one message."""
+        self.error_code, self.error = error_code, readable(error)
         for stream in self.unread():
             stream.end(RunStatus.FAILED, error_code, error)
 

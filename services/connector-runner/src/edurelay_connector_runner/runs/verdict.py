@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edurelay.messages.runs import Counts, RunStatus
+from edurelay_connector_runner.records.storable import readable
 from edurelay_connector_runner.runs.state import RunState, StreamState
 
 COUNTS_DIFFER = "COUNTS_DO_NOT_ADD_UP"
@@ -22,12 +23,12 @@ def conclude(run: RunState, *, counted: bool = True) -> RunStatus:
     if failed:
         named = "; ".join(f"{stream.name}: {stream.error}" for stream in failed)
         run.error_code = failed[0].error_code
-        run.error = f"{len(failed)} of {len(streams)} streams failed: {named}"
+        run.error = readable(f"{len(failed)} of {len(streams)} streams failed: {named}")
         return RunStatus.FAILED
     if counted:
         differences = [difference for stream in streams if (difference := _difference(run, stream)) is not None]
         if differences:
-            run.error_code, run.error = COUNTS_DIFFER, "; ".join(differences)
+            run.error_code, run.error = COUNTS_DIFFER, readable("; ".join(differences))
             return RunStatus.FAILED
     return RunStatus.SUCCEEDED
 

@@ -11,6 +11,7 @@ from edurelay.messages.runs import RunStatus
 from edurelay.runtime import metrics
 from edurelay.runtime.logging import get_logger
 from edurelay.runtime.tracing import continue_trace
+from edurelay_connector_runner.records.storable import readable
 from edurelay_connector_runner.runs.active import ActiveRun
 from edurelay_connector_runner.runs.decision import Patience, SetAside
 from edurelay_connector_runner.runs.interruption import Cancelled, HandOver, Interruption, SettingAside
@@ -80,7 +81,7 @@ class Execution:
         state = run.state
         if decision.code != CRASHES:
             state.starts = 0
-        state.waiting = f"{decision.reason} (again in {decision.seconds:.0f} s)"
+        state.waiting = f"{readable(decision.reason)} (again in {decision.seconds:.0f} s)"
         state.waiting_code = decision.code
         await run.save(due_in=decision.seconds)
         log.info("a run was set aside", run_id=state.id, seconds=decision.seconds, code=decision.code)

@@ -14,7 +14,7 @@ from edurelay.events.topics import Topic
 from edurelay.kafka.admin import verify_topics
 from edurelay.kafka.consumer import Consumer
 from edurelay.kafka.dead_letters import DeadLetters
-from edurelay.kafka.errors import KafkaUnavailable
+from edurelay.kafka.errors import KafkaUnavailable, MessageTooLarge
 from edurelay.kafka.keyed import KeyedHandler
 from edurelay.kafka.producer import Producer
 from edurelay.kafka.tables import CompactedTable
@@ -118,7 +118,8 @@ async def build(settings: GatewaySettings, lifetime: Lifetime) -> None:
     async def publication(collection: Collection, topic: Topic, describe: Callable[[Document], Message]) -> Publication:
         versions = await lifetime.enter(f"table of {topic.name}", CompactedTable(settings.kafka, topic, _version))
         lifetime.spawn(f"table of {topic.name}", versions.run())
-        made = Publication(collection, Outbox(collection, producer.send_all), versions, describe)
+        outbox = Outbox(collection, producer.send_all, hopeless=MessageTooLarge)
+        made = Publication(collection, outbox, versions, describe)
         lifetime.spawn(f"sweep of {topic.name}", made.run(sweep_seconds=settings.sweep_seconds))
         return made
 

@@ -6,6 +6,7 @@ from edurelay.events import topics
 from edurelay.kafka.admin import verify_topics
 from edurelay.kafka.consumer import Consumer
 from edurelay.kafka.dead_letters import DeadLetters
+from edurelay.kafka.errors import MessageTooLarge
 from edurelay.kafka.log import LogReader
 from edurelay.kafka.producer import Producer
 from edurelay.mongo import Database
@@ -48,7 +49,7 @@ async def build(settings: MappingSettings, lifetime: Lifetime) -> None:
 
     assignments, connections = Assignments(database), Connections(database)
     logbook = Logbook(database, log)
-    outbox = Outbox(database[store.ENTITIES], producer.send_all)
+    outbox = Outbox(database[store.ENTITIES], producer.send_all, hopeless=MessageTooLarge)
     predecessors = Predecessors(logbook, outbox, producer.send_all)
     mapper = Mapper(
         database,

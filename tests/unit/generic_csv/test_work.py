@@ -105,7 +105,8 @@ def test_all_steps_together_give_no_more_than_was_told(text: str, a: str | None,
     ],
 )
 def test_an_expression_that_grows_at_each_step_is_refused_before_any_row_is_read(text: str) -> None:
-    with pytest.raises(ValueError, match="cannot be used: ") as refused:
+    # How deep the parser may go depends on who calls it.
+    with pytest.raises(ValueError, match="cannot be used: |recursion") as refused:
         Expression(text)
     assert text in str(refused.value)
 

@@ -172,6 +172,26 @@ async def test_a_run_that_is_set_aside_is_cancelled_at_once(stage: Stage, told: 
     assert (run.status, run.counts.created) == (RunStatus.CANCELLED, 20)
 
 
+async def test_a_cancel_is_not_lost_that_comes_while_the_provider_asks_to_be_left_alone(
+    stage: Stage, told: RunTail
+) -> None:
+    provider = school()
+    provider.plant("courses", 20, Throttled(3600))
+    gate = provider.hold("courses", 20)
+    await stage.start(provider)
+    connection = await stage.connect()
+    run_id = await stage.command(connection)
+    await told.until(run_id, lambda run: run.counts.source == 20)
+    await stage.cancel(connection, run_id)
+    # Commands of one connection are taken in their order.
+    next_one = await stage.command(connection)
+    await told.until(next_one, lambda run: run.status is RunStatus.QUEUED)
+    gate.set()
+    run = await told.ended(run_id)
+    assert (run.status, run.counts.created) == (RunStatus.CANCELLED, 20)
+    assert (await told.ended(next_one)).status is RunStatus.SUCCEEDED
+
+
 async def test_cancelling_a_run_that_is_unknown_or_over_does_nothing(stage: Stage, told: RunTail) -> None:
     await stage.start(school())
     connection = await stage.connect()

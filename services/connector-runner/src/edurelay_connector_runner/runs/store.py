@@ -161,7 +161,8 @@ class RunStore:
 
     async def save(self, state: RunState, *, announce: bool, due_in: float | None = None) -> bool:
         """Write a held run, with a message for everybody where `announce` says so, and with the time at which it is
-        due again where it is set aside. Returns whether somebody has asked to cancel it. Raises `Fenced`.
+        due again where it is set aside; one that somebody has asked to cancel stays due. Returns whether somebody has.
+        Raises `Fenced`.
 
         Each write has a revision of its own: one whose answer got lost can come late, but not behind its successor.
         """
@@ -170,14 +171,16 @@ class RunStore:
         if announce:
             update["$push"] = {"unsent": {"$each": pending(_message(state))}}
         fields = state.to_document()
-        if due_in is not None:
-            fields["due_at"] = datetime.now(UTC) + timedelta(seconds=due_in)
         if state.status.terminal:
             fields["active"] = False
             fields["expires_at"] = datetime.now(UTC) + KEPT
-        document = await self._update(
-            {"_id": state.id, "epoch": state.epoch, "revision": {"$lt": state.revision}}, {"$set": fields, **update}
-        )
+        held = {"_id": state.id, "epoch": state.epoch, "revision": {"$lt": state.revision}}
+        document = None
+        if due_in is not None:
+            due = {"due_at": datetime.now(UTC) + timedelta(seconds=due_in)}
+            document = await self._update({**held, "cancel": False}, {"$set": {**fields, **due}, **update})
+        if document is None:
+            document = await self._update(held, {"$set": fields, **update})
         if document is None:
             raise Fenced(f"run {state.id} is held under a newer lease than {state.epoch}")
         if announce:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from edurelay.kafka.handler import Received
 from edurelay.messages.records import RecordBatch, batch_id, decode
@@ -29,9 +29,9 @@ class SegmentBody(BaseModel):
 
 
 class OutcomesBody(BaseModel):
-    """What outcomes are asked for."""
+    """What outcomes are asked for; the mapping service takes no more segments at once."""
 
-    segments: list[SegmentBody]
+    segments: list[SegmentBody] = Field(max_length=1000)
 
 
 class ResolvedBody(BaseModel):

@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 #: How many entities or rejected records are asked for at once.
 PAGE = 500
+#: How many segments the mapping service takes in one question.
+SEGMENTS = 1_000
 
 
 class MappingClient:
@@ -25,10 +27,16 @@ class MappingClient:
         self._http = http
 
     async def outcomes(self, tenant: str, run_id: str, segments: Sequence[Segment]) -> Outcomes:
-        """Return the counts of a run."""
+        """Return the counts of a run, whose segments may take several questions. The counts are those of the last
+        answer: they may run ahead of what is missing, never behind."""
         path = internal_path("tenants", tenant, "runs", run_id, "outcomes")
-        body = {"segments": [asdict(segment) for segment in segments]}
-        return await _answered(self._http.post(path, body, Outcomes))
+        missing, asked = 0, 0
+        while True:
+            body = {"segments": [asdict(segment) for segment in segments[asked : asked + SEGMENTS]]}
+            outcomes = await _answered(self._http.post(path, body, Outcomes))
+            missing, asked = missing + outcomes.missing, asked + SEGMENTS
+            if asked >= len(segments):
+                return Outcomes(missing=missing, streams=outcomes.streams)
 
     async def entities(
         self, tenant: str, entity_type: EntityType, connection_id: str, cursor: str | None

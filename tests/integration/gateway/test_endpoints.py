@@ -200,6 +200,32 @@ async def test_the_dispatchers_word_disables_an_endpoint_until_it_is_enabled(wor
     assert (await tenant("POST", internal, {"reason": "r", "version": 1})).status == 403
 
 
+async def test_an_endpoint_that_is_tried_from_time_to_time_may_ask_for_an_end_of_that(
+    world: World, tenant: Caller
+) -> None:
+    endpoint = await tenant.made("/v1/endpoints", RECEIVER)
+    path = f"/v1/endpoints/{endpoint['id']}"
+    internal = f"/internal/tenants/{tenant.tenant}/endpoints/{endpoint['id']}/disable"
+    dispatcher = world.with_token(INTERNAL_TOKEN)
+
+    async def said(reason: str, version: int, *, probed: bool) -> tuple[bool, bool, str, int]:
+        await dispatcher("POST", internal, {"reason": reason, "version": version, "probed": probed})
+        shown = (await tenant("GET", path)).body
+        return shown["enabled"], shown["probed"], shown["disabled_reason"], shown["version"]
+
+    assert await said("nothing arrives", 1, probed=True) == (False, True, "nothing arrives", 2)
+    assert await said("nothing arrives still", 2, probed=True) == (False, True, "nothing arrives", 2)
+    assert await said("410", 1, probed=False) == (False, True, "nothing arrives", 2)
+    assert await said("410", 2, probed=False) == (False, False, "410", 3)
+    assert await said("410 again", 3, probed=False) == (False, False, "410", 3)
+    state = (await subscriptions(world, endpoint["id"]))[-1]
+    assert state is not None
+    assert (state.enabled, state.probed) == (False, False)
+    recovered = internal.replace("/disable", "/recovered")
+    await dispatcher("POST", recovered, {"version": 3})
+    assert (await tenant("GET", path)).body["enabled"] is False
+
+
 async def test_what_the_owner_asks_reaches_the_dispatcher(world: World, tenant: Caller) -> None:
     endpoint = await tenant.made("/v1/endpoints", RECEIVER)
     path, inside = f"/v1/endpoints/{endpoint['id']}", f"/internal/tenants/{tenant.tenant}/endpoints/{endpoint['id']}"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edurelay.runtime.logging import get_logger
-from edurelay.web.internal import InternalClient, UpstreamUnavailable
+from edurelay.web.internal import InternalClient, internal_path
+from edurelay.web.problems import Problem
 from edurelay_webhook_dispatcher.endpoint import Endpoint
 from edurelay_webhook_dispatcher.endpoints import Endpoints
 
@@ -35,7 +36,8 @@ class Notices:
         self._untold: asyncio.Queue[_Notice] = asyncio.Queue()
 
     def gone(self, endpoint: Endpoint, reason: str) -> None:
-        """Take note that an endpoint asked to be left alone."""
+        """Take note that an endpoint asked to be left alone; one that is tried from time to time asks for an end of
+        that."""
         self._disable(endpoint, reason, probed=False)
 
     def failing(self, endpoint: Endpoint, reason: str) -> None:
@@ -47,21 +49,29 @@ class Notices:
         self._untold.put_nowait(_Notice(endpoint, "recovered", {"version": endpoint.subscription.version}))
 
     def _disable(self, endpoint: Endpoint, reason: str, *, probed: bool) -> None:
-        current = self._endpoints.get(endpoint.id)
-        if current is not None and self._endpoints.enabled(current):
+        current, version = self._endpoints.get(endpoint.id), endpoint.subscription.version
+        if current is None or current.subscription.version != version:
+            return  # This was said of what the endpoint was before.
+        if self._endpoints.enabled(current):
             self._endpoints.disable(current)
-            body = {"reason": reason, "version": current.subscription.version, "probed": probed}
-            self._untold.put_nowait(_Notice(current, "disable", body))
+        elif probed or not current.subscription.probed:
+            return
+        self._untold.put_nowait(_Notice(current, "disable", {"reason": reason, "version": version, "probed": probed}))
 
     async def run(self) -> None:
         """Tell, until cancelled."""
         while True:
-            notice = await self._untold.get()
-            path = f"/internal/tenants/{notice.endpoint.tenant}/endpoints/{notice.endpoint.id}/{notice.what}"
-            while True:
-                try:
-                    await self._gateway.post(path, notice.body)
-                    break
-                except UpstreamUnavailable as error:
-                    _log.warning("the gateway could not be told of an endpoint", notice=notice.what, reason=str(error))
-                    await asyncio.sleep(PAUSE)
+            await self._tell(await self._untold.get())
+
+    async def _tell(self, notice: _Notice) -> None:
+        """Tell the gateway, as soon as it can take it."""
+        path = internal_path("tenants", notice.endpoint.tenant, "endpoints", notice.endpoint.id, notice.what)
+        while True:
+            try:
+                return await self._gateway.post(path, notice.body)
+            except Problem as problem:
+                if problem.status != 503:
+                    _log.error("the gateway refused word of an endpoint", notice=notice.what, code=problem.code)
+                    return None
+                _log.warning("the gateway could not be told of an endpoint", notice=notice.what, reason=str(problem))
+            await asyncio.sleep(PAUSE)

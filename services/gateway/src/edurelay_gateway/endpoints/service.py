@@ -165,10 +165,11 @@ class Endpoints:
         return await self._change(tenant, endpoint_id, lambda seen: _ENABLED)
 
     async def disable_gone(self, tenant: str, endpoint_id: str, gone: EndpointGone) -> None:
-        """Disable an endpoint that wants nothing any more, unless it was changed since or does not exist: the word of
-        the dispatcher may come late, and may come twice."""
+        """Disable an endpoint that wants nothing any more, and let one be tried no more that was disabled for failing
+        and then says so; unless it was changed since or does not exist: the word of the dispatcher may come late, and
+        may come twice."""
         seen = await self._store.of(tenant).get(endpoint_id)
-        if seen is None or seen.version != gone.version or not seen.enabled:
+        if seen is None or seen.version != gone.version or not (seen.enabled or (seen.probed and not gone.probed)):
             return
         changes = {"enabled": False, "disabled_reason": gone.reason, "probed": gone.probed}
         told = operational_event(

@@ -273,3 +273,13 @@ async def test_a_check_of_a_missing_folder_says_so(tmp_path: Path) -> None:
     report = await open_connector(tmp_path / "gone", FileRoots([tmp_path])).check()
     assert not report.ok
     assert "is no folder" in report.message
+
+
+async def test_a_row_may_be_tried_again_unless_it_is_broken_or_its_key_has_been_read_before(tmp_path: Path) -> None:
+    (tmp_path / "students.csv").write_text(HEADER + "1,Ann\n2,\n3,Cy,surplus\n1,Annie\n")
+    read = await collect(students(tmp_path), "rows")
+    assert [(bad.raw, bad.whole) for bad in read.rejected] == [
+        ({"id": "2", "name": ""}, True),
+        ("3,Cy,surplus", False),
+        ({"id": "1", "name": "Annie"}, False),
+    ]

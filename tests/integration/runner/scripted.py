@@ -147,7 +147,13 @@ class Scripted(Connector):
         return Page(
             [SourceRecord(row, f"{stream}[{index + place}]") for place, row in enumerate(taken) if "line" not in row],
             {"row": index + len(taken)},
-            rejected=[Rejection("the line cannot be read", line=row["line"]) for row in taken if "line" in row],
+            rejected=[
+                Rejection(
+                    "the line cannot be read", line=row["line"], raw=row.get("raw"), whole=row.get("whole", False)
+                )
+                for row in taken
+                if "line" in row
+            ],
             expected=len(provider.streams[stream]),
         )
 

@@ -133,6 +133,28 @@ async def test_rejected_records_are_tried_again_once_the_connector_can_read_them
     assert {each["reprocessed_by"] for each in mapping.rejected if "raw" in each} == {again.id}
 
 
+async def test_only_what_is_a_whole_record_is_tried_again(stage: Stage, mapping: MappingStandIn) -> None:
+    stub, second, fine = {"id": "s-1", "name": ""}, {"id": "s-2", "name": "another"}, {"id": "s-3", "name": "new"}
+    rejected = [
+        {"line": 4, "raw": stub},
+        {"line": 5, "raw": second},
+        {"line": 6, "raw": "s-9;broken"},
+        {"line": 7, "raw": fine, "whole": True},
+    ]
+    await stage.start(Provider({"courses": [], "students": [*rows("s", 3), *rejected]}))
+    connection = await stage.connect()
+    first = await stage.run(connection)
+    assert first.counts == Counts(source=7, created=3, rejected=4)
+    again = await stage.run(connection, CommandKind.REPROCESS, source_run_id=first.id)
+    assert (again.counts, again.result) == (Counts(source=1, created=1), {"reprocessed": 1, "skipped": 3})
+    names = {place[3]: entity.attributes["name"] for place, entity in mapping.entities.items()}
+    assert names == {"s-0": "s 0", "s-1": "s 1", "s-2": "s 2", "s-3": "new"}
+    assert [each["raw"] for each in mapping.rejected] == [
+        *({"not_tried_again": each["raw"]} for each in rejected[:3]),
+        fine,
+    ]
+
+
 async def test_what_is_rejected_once_more_belongs_to_the_new_run_and_no_record_is_tried_by_two(
     stage: Stage, mapping: MappingStandIn
 ) -> None:

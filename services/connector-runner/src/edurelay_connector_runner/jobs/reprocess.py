@@ -10,7 +10,7 @@ from edurelay_connector_runner.jobs.settlement import WAITING, Settlement
 from edurelay_connector_runner.mapping import Mapping, MappingUnavailable, RejectedRecord
 from edurelay_connector_runner.opening import Opened, Opening
 from edurelay_connector_runner.records import storable
-from edurelay_connector_runner.records.conversion import Converted, convert_records
+from edurelay_connector_runner.records.conversion import Converted, convert_records, may_be_tried_again
 from edurelay_connector_runner.records.sinks import Sink
 from edurelay_connector_runner.runs.active import ActiveRun
 from edurelay_connector_runner.runs.decision import SetAside
@@ -77,7 +77,7 @@ class Reprocess:
         declared = opened.streams()
         by_stream: dict[str, list[RejectedRecord]] = defaultdict(list)
         for record in records:
-            if record.raw is not None and record.stream in declared:
+            if may_be_tried_again(record.raw) and record.stream in declared:
                 by_stream[record.stream].append(record)
         for name, group in by_stream.items():
             await self._send(run, opened, declared[name], group)

@@ -17,6 +17,9 @@ from edurelay.model import Reference
 from edurelay_connector_runner.records import storable
 from edurelay_connector_runner.sdk import BadRecord, Connector, Page, Rejection, SourceRecord, Stream
 
+#: Under this name the ledger keeps what is shown of something that was rejected and is no record to be tried again.
+_SHOWN_ONLY = "not_tried_again"
+
 _EXTERNAL_ID: TypeAdapter[str] = TypeAdapter(Reference)
 
 
@@ -68,6 +71,11 @@ def convert_records(connector: Connector, stream: Stream, records: Sequence[Sour
     return converted
 
 
+def may_be_tried_again(raw: Any) -> bool:
+    """Tell whether what was kept of something that was rejected is a record."""
+    return raw is not None and not (isinstance(raw, dict) and raw.keys() == {_SHOWN_ONLY})
+
+
 def _convert(connector: Connector, stream: Stream, raw: Any) -> Converted:
     external_id, entity = connector.convert(stream.name, raw)
     try:
@@ -95,8 +103,8 @@ def _rejected(source: SourceRecord, reason: str, field: str | None) -> Rejected:
 
 
 def _from_rejection(rejection: Rejection) -> Rejected:
-    where = SourceRecord(rejection.raw, rejection.where, rejection.line)
-    rejected = _rejected(where, rejection.reason, rejection.field)
+    raw = rejection.raw if rejection.whole or rejection.raw is None else {_SHOWN_ONLY: rejection.raw}
+    rejected = _rejected(SourceRecord(raw, rejection.where, rejection.line), rejection.reason, rejection.field)
     if rejection.column is not None:
         rejected["column"] = rejection.column
     return rejected

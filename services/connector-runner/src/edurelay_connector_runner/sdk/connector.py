@@ -30,7 +30,11 @@ class SourceRecord:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Something that is not even a record, such as a line that cannot be read. `line` and `column` from 1."""
+    """Something that does not count as a record, such as a line that cannot be read. `line` and `column` from 1.
+
+    `raw` is shown to people. Only where it is `whole`, a record that `convert` may be given another time, it is tried
+    again; a part of a record would otherwise overwrite the whole one.
+    """
 
     reason: str
     where: str | None = None
@@ -38,6 +42,7 @@ class Rejection:
     column: int | None = None
     field: str | None = None
     raw: Any = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ class StreamReader:
             key, _ = self._shape.convert(record.raw)
         except BadRecord as error:
             column = source.column_of(error.field)
-            return Rejection(error.reason, where, record.line, column, error.field, record.raw)
+            return Rejection(error.reason, where, record.line, column, error.field, record.raw, whole=True)
         first = self._seen.add(key, where)
         if first is None:
             return SourceRecord(record.raw, where, record.line)

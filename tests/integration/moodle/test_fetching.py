@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from edurelay_connector_runner.sdk import Webhook
+from edurelay_connector_runner.connectors.moodle.completions import COURSE
+from edurelay_connector_runner.sdk import NotPermitted, Webhook
+from edurelay_sandbox.faults import Fault, FaultKind
 from edurelay_sandbox.moodle import MoodleSandbox
 from integration.moodle.driver import PlainHttp, connect, read_stream
 
@@ -57,3 +59,26 @@ async def test_more_keys_than_a_call_may_have_are_asked_for_in_parts(
     records = await connect(http, url, pageSize=800).fetch("students", keys)
     assert len(records) == len(sandbox.school.people) - 2
     assert max(len(form) for form in http.forms) < 900
+
+
+async def test_a_course_without_completion_keeps_back_no_other_key(
+    sandbox: MoodleSandbox, url: str, http: PlainHttp
+) -> None:
+    connector = connect(http, url, completions=True)
+    good = next(iter((await read_stream(connector, "completions")).entities))
+    without = next(course for course in sandbox.school.taught() if not course.completion)
+    records = await connector.fetch("completions", [f"{without.id}:course:3", good])
+    assert [connector.convert("completions", record.raw)[0] for record in records] == [good]
+
+
+async def test_a_course_with_completion_whose_report_may_not_be_seen_is_an_error(
+    sandbox: MoodleSandbox, url: str, http: PlainHttp
+) -> None:
+    connector = connect(http, url, completions=True)
+    tracking = next(course for course in sandbox.school.taught() if course.completion)
+    refused = Fault(FaultKind.ERROR, errorcode="cannotviewreport", function=COURSE, requests=None)
+    for activities in (tracking.activities, []):
+        tracking.activities = activities
+        sandbox.faults.add(refused)
+        with pytest.raises(NotPermitted, match="lacks a right"):
+            await connector.fetch("completions", [f"{tracking.id}:course:3"])

@@ -14,7 +14,7 @@ from edurelay_connector_runner.sdk import ConfigurationError, Permanent
 from edurelay_sandbox.faults import Fault, FaultKind
 from edurelay_sandbox.moodle import HUB, MoodleSandbox, Token
 from edurelay_sandbox.moodle.records import Enrolment
-from edurelay_sandbox.moodle.tokens import EVERYTHING, HIDDEN_COURSES, PARTICIPANTS
+from edurelay_sandbox.moodle.tokens import EVERYTHING, HIDDEN_COURSES, PARTICIPANTS, UPDATE_COURSE
 from integration.moodle.driver import PlainHttp, connect, read_everything, read_stream
 
 
@@ -240,6 +240,15 @@ async def test_point_34_courses_without_completion_are_not_asked(
     await read_stream(connect(http, url, completions=True), "completions")
     asked = {form["courseid"] for form in http.forms if "completion" in form["wsfunction"]}
     assert not asked & {str(course.id) for course in sandbox.school.taught() if not course.completion}
+
+
+async def test_point_34_courses_without_completion_are_passed_over_where_the_token_may_not_know_them(
+    sandbox: MoodleSandbox, url: str, http: PlainHttp
+) -> None:
+    known = await read_stream(connect(http, url, completions=True), "completions")
+    sandbox.service.tokens.known[HUB] = Token(capabilities=EVERYTHING - {UPDATE_COURSE})
+    unknown = await read_stream(connect(http, url, completions=True), "completions")
+    assert (unknown.entities, unknown.complete) == (known.entities, True)
 
 
 async def test_point_34_a_course_without_criteria_is_asked_for_them_once(

@@ -11,6 +11,7 @@ from edurelay.messages.commands import Command, CommandKind
 from edurelay.messages.runs import Counts, RunStatus
 from edurelay.mongo import Database
 from edurelay.mongo.outbox import pending
+from edurelay_connector_runner.connectors.moodle.failures import Closed
 from edurelay_connector_runner.runs import store
 from edurelay_connector_runner.runs.state import RunState
 from edurelay_connector_runner.sdk import AuthExpired, ConfigurationError, Permanent
@@ -78,6 +79,17 @@ async def test_a_failed_stream_does_not_stop_its_siblings(stage: Stage, mapping:
     )
     assert (students.status, students.counts.created) == (RunStatus.SUCCEEDED, 42)
     assert len(mapping.external_ids(connection.id, "course")) == 10
+
+
+async def test_a_right_that_is_missing_for_one_stream_does_not_stop_its_siblings(stage: Stage) -> None:
+    provider = school()
+    provider.plant("courses", 10, Closed("the token's user cannot enter a course"))
+    await stage.start(provider)
+    run = await stage.run(await stage.connect())
+    courses, students = run.streams
+    assert (courses.status, courses.error_code) == (RunStatus.FAILED, "INVALID_CONFIGURATION")
+    assert (students.status, students.counts.created) == (RunStatus.SUCCEEDED, 42)
+    assert (run.status, run.error_code) == (RunStatus.FAILED, "INVALID_CONFIGURATION")
 
 
 async def test_an_error_that_nobody_expected_fails_its_stream_and_tells_no_secret(stage: Stage) -> None:

@@ -12,12 +12,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edurelay_connector_runner.connectors.moodle.answers import decode, seconds_to_wait
-from edurelay_connector_runner.connectors.moodle.failures import Closed, Gone, NoCriteria, NotTracked, failure
+from edurelay_connector_runner.connectors.moodle.failures import (
+    Closed,
+    Gone,
+    NoCriteria,
+    NotTracked,
+    NotViewable,
+    failure,
+)
 from edurelay_connector_runner.sdk import (
     AuthExpired,
     ConfigurationError,
     ConnectorError,
     HttpAnswer,
+    NotPermitted,
     Permanent,
     Throttled,
     Transient,
@@ -53,11 +61,12 @@ def test_an_error_in_xml_means_that_the_form_was_lost() -> None:
         ("invalidtoken", AuthExpired),
         ("wsaccessuserdeleted", AuthExpired),
         ("wsaccessuserexpired", AuthExpired),
-        ("accessexception", ConfigurationError),
-        ("nopermissions", ConfigurationError),
-        ("nopermissiontoviewgrades", ConfigurationError),
-        ("cannotviewreport", ConfigurationError),
-        ("requireloginerror", ConfigurationError),
+        ("accessexception", NotPermitted),
+        ("nopermissions", NotPermitted),
+        ("nopermissiontoviewgrades", NotPermitted),
+        ("notingroup", NotPermitted),
+        ("cannotviewreport", NotViewable),
+        ("requireloginerror", NotPermitted),
         ("errorcoursecontextnotvalid", Closed),
         ("sitemaintenance", Throttled),
         ("invalidrecord", Gone),

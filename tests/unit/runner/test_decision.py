@@ -16,6 +16,7 @@ from edurelay_connector_runner.sdk import (
     BadRecord,
     ConfigurationError,
     ConnectorError,
+    NotPermitted,
     Permanent,
     Throttled,
     Transient,
@@ -32,6 +33,10 @@ def test_what_somebody_has_to_change_ends_the_run(error: ConnectorError) -> None
 @pytest.mark.parametrize("error", [Permanent("no"), BadRecord("no"), ConnectorError("no")])
 def test_what_would_fail_again_ends_the_stream(error: ConnectorError) -> None:
     assert PATIENCE.after(error, 1) == FailStream(error.code, "no")
+
+
+def test_a_right_that_is_missing_ends_its_stream_and_not_the_run() -> None:
+    assert PATIENCE.after(NotPermitted("no"), 1) == FailStream("INVALID_CONFIGURATION", "no")
 
 
 @pytest.mark.parametrize(("asked", "granted"), [(90.0, 90.0), (0.0, 1.0), (-5.0, 1.0), (1e9, LONGEST_THROTTLE)])

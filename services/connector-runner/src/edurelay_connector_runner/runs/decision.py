@@ -12,6 +12,7 @@ from edurelay_connector_runner.sdk import (
     AuthExpired,
     ConfigurationError,
     ConnectorError,
+    NotPermitted,
     Throttled,
     Transient,
 )
@@ -61,6 +62,8 @@ class Patience:
         """Return what happens after `error`. `attempts` is how often the provider has failed in passing since the
         last checkpoint, this time included."""
         match error:
+            case NotPermitted():
+                return FailStream(error.code, str(error))
             case AuthExpired() | ConfigurationError():
                 return FailRun(error.code, str(error))
             case Throttled():

@@ -21,6 +21,10 @@ class ConfigurationError(ConnectorError):
     code = "INVALID_CONFIGURATION"
 
 
+class NotPermitted(ConfigurationError):
+    """The credentials lack a right for this stream; somebody has to grant it, and its siblings go on meanwhile."""
+
+
 class AuthExpired(ConnectorError):
     """The provider no longer takes these credentials; somebody has to enter new ones."""
 

@@ -33,9 +33,9 @@ async def course_rows(client: MoodleClient, ids: Iterable[int] = ()) -> list[Row
     return sorted(taught, key=lambda row: number(FUNCTION, row))
 
 
-async def courses(client: MoodleClient) -> list[Course]:
-    """Return all courses, in the order of their ids."""
-    rows = await course_rows(client)
+async def courses(client: MoodleClient, ids: Iterable[int] = ()) -> list[Course]:
+    """Return all courses, or those with these ids, in the order of their ids."""
+    rows = await course_rows(client, ids)
     return [Course(number(FUNCTION, row), _flag(row.get("enablecompletion"))) for row in rows]
 
 

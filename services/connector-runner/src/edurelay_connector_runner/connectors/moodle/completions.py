@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-from edurelay_connector_runner.connectors.moodle.catalog import Course
+from edurelay_connector_runner.connectors.moodle.catalog import Course, courses
 from edurelay_connector_runner.connectors.moodle.client import MoodleClient, Row, objects
 from edurelay_connector_runner.connectors.moodle.config import MoodleConfig
-from edurelay_connector_runner.connectors.moodle.failures import Gone, NoCriteria, NotTracked
+from edurelay_connector_runner.connectors.moodle.failures import Gone, NoCriteria, NotTracked, NotViewable
 from edurelay_connector_runner.connectors.moodle.learners import Learners, learners, parts_of_learners
 from edurelay_connector_runner.connectors.moodle.walk import Part
 from edurelay_connector_runner.sdk import SourceRecord
@@ -24,7 +24,7 @@ _STATUS_KEPT = ("cmid", "modname", "instance", "state", "timecompleted")
 
 @dataclass(slots=True)
 class Opening:
-    """The students of a course; `criteria` turns False once Moodle says that the course as a whole has none."""
+    """The students of a course; `criteria` turns False once it is known that the course as a whole has none."""
 
     learners: Learners
     criteria: bool = True
@@ -56,7 +56,7 @@ class CompletionReader:
         """Return the completions of one student in one course; none where the account was deleted."""
         try:
             statuses = await self._client.rows_in("statuses", ACTIVITIES, courseid=course, userid=user)
-            whole = await self._whole(course, user, opening)
+            whole = await self._whole(course, user, opening, tracked=bool(statuses))
         except Gone:
             return []
         raws: list[Row] = [
@@ -68,8 +68,9 @@ class CompletionReader:
             raws.append({"whole": whole})
         return [SourceRecord({"course": course, "user": user, **raw}, f"course {course}, user {user}") for raw in raws]
 
-    async def _whole(self, course: int, user: int, opening: Opening) -> Row | None:
-        """Return what Moodle says of a course that the student has completed."""
+    async def _whole(self, course: int, user: int, opening: Opening, *, tracked: bool) -> Row | None:
+        """Return what Moodle says of a course that the student has completed. `tracked` says whether it tracks any
+        activity. Raises `NotViewable` unless the course may be one that does not track completion."""
         if not opening.criteria:
             return None
         try:
@@ -78,6 +79,11 @@ class CompletionReader:
             opening.criteria = False
             return None
         except NotTracked:
+            return None
+        except NotViewable:
+            if tracked or any(each.completion for each in await courses(self._client, [course])):
+                raise
+            opening.criteria = False
             return None
         status = answer.get("completionstatus") if isinstance(answer, dict) else None
         if not isinstance(status, dict) or status.get("completed") is not True:

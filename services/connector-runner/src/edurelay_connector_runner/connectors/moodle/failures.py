@@ -12,8 +12,8 @@ from typing import Any
 
 from edurelay_connector_runner.sdk import (
     AuthExpired,
-    ConfigurationError,
     ConnectorError,
+    NotPermitted,
     Permanent,
     Throttled,
     Transient,
@@ -35,7 +35,11 @@ class NoCriteria(NotTracked):
     """A course has no criteria by which it could be completed."""
 
 
-class Closed(ConfigurationError):
+class NotViewable(NotPermitted):
+    """A report may not be seen, or there is none; Moodle tells both in the same way."""
+
+
+class Closed(NotPermitted):
     """A course cannot be entered, or is gone; Moodle tells both in the same way."""
 
 
@@ -67,7 +71,7 @@ def failure(function: str, body: Mapping[str, Any]) -> ConnectorError:
     if code in _AUTH:
         return AuthExpired(_AUTH[code])
     if code == "accessexception":
-        return ConfigurationError(
+        return NotPermitted(
             f"Moodle refuses {function}: either its external service does not offer the function, or the service is "
             "disabled, the token has expired or is bound to other addresses, or its user lacks webservice/rest:use"
         )
@@ -79,7 +83,8 @@ def failure(function: str, body: Mapping[str, Any]) -> ConnectorError:
             "policies), with moodle/course:view and moodle/course:viewhiddencourses"
         )
     if code in _RIGHTS:
-        return ConfigurationError(f"the token's user lacks a right for {function}: {_told(body)}")
+        kind = NotViewable if code == "cannotviewreport" else NotPermitted
+        return kind(f"the token's user lacks a right for {function}: {_told(body)}")
     if code in _GONE:
         return Gone(f"{function}: {code}")
     if code == "nocriteriaset":

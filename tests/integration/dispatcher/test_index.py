@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edurelay.events.ids import new_id
-from edurelay.mongo import Database
-from edurelay_webhook_dispatcher.index import SPAN_MS, Entry, EventIndex
+from edurelay.mongo import Collection, Database, Document
+from edurelay_webhook_dispatcher.index import NEAR_MS, SPAN_MS, Entry, EventIndex
 from edurelay_webhook_dispatcher.store import EVENTS, GIVEN_IDS
 from edurelay_webhook_dispatcher.wanted import Wanted
 
@@ -109,3 +111,64 @@ async def test_a_cursor_of_somebody_elses_making_shows_nothing_of_another_tenant
         for before in ("", "~", "evt_", "0", "north2/", "../north2/evt_f", "evt_" + "f" * 32):
             found, _ = await index.page("north", Wanted(), before=before, limit=5)
             assert {each.tenant for each in found} <= {"north"}
+
+
+class Counted:
+    """A collection of which it is counted how many documents a look brings."""
+
+    def __init__(self, documents: Collection) -> None:
+        self._documents = documents
+        self.read = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._documents, name)
+
+    async def find(self, query: Document) -> AsyncIterator[Document]:
+        async for each in self._documents.find(query):
+            self.read += 1
+            yield each
+
+
+@pytest.mark.parametrize("chosen", [False, True], ids=["our own ids", "ids that a publisher chose"])
+async def test_a_look_up_reads_the_blocks_of_what_it_finds_and_nothing_between_them(
+    mongo_uri: str, chosen: bool
+) -> None:
+    async with await Database.connect(mongo_uri, new_id("test"), collections=[EVENTS, GIVEN_IDS]) as database:
+        blocks: Any = Counted(database[EVENTS])
+        index = EventIndex(blocks, database[GIVEN_IDS])
+        written = [
+            entry("north", number, START + block * 2 * SPAN_MS + number % 2, chosen, "x.y", None)
+            for block in range(30)
+            for number in (2 * block, 2 * block + 1)
+        ]
+        await index.add(written)
+        few = [written[0], written[1], written[31], written[-1]]
+        assert await index.find("north", [each.id for each in few]) == {each.id: each for each in few}
+        assert blocks.read == 3
+
+
+async def test_ids_that_span_all_of_time_read_nothing(mongo_uri: str) -> None:
+    async with await Database.connect(mongo_uri, new_id("test"), collections=[EVENTS, GIVEN_IDS]) as database:
+        blocks: Any = Counted(database[EVENTS])
+        index = EventIndex(blocks, database[GIVEN_IDS])
+        await index.add([entry("north", n, START + n * 2 * SPAN_MS, False, "x.y", None) for n in range(10)])
+        assert await index.find("north", ["evt_" + "0" * 32, "evt_" + "f" * 32]) == {}
+        assert blocks.read == 0
+
+
+async def test_what_was_published_in_a_row_is_found_together(mongo_uri: str) -> None:
+    async with await Database.connect(mongo_uri, new_id("test"), collections=[EVENTS, GIVEN_IDS]) as database:
+        index = EventIndex(database[EVENTS], database[GIVEN_IDS])
+        row = [entry("north", n, START + n * NEAR_MS, False, "x.y", None) for n in range(20)]
+        for each in row:
+            await index.add([each])
+        assert await index.find("north", [each.id for each in row]) == {each.id: each for each in row}
+
+
+async def test_chosen_ids_that_name_no_block_yet_are_found(mongo_uri: str) -> None:
+    async with await Database.connect(mongo_uri, new_id("test"), collections=[EVENTS, GIVEN_IDS]) as database:
+        index = EventIndex(database[EVENTS], database[GIVEN_IDS])
+        written = [entry("north", n, START + n * 2 * SPAN_MS, True, "x.y", None) for n in range(4)]
+        await index.add(written)
+        await database[GIVEN_IDS].update_many({"_id": {"$lt": "north/chosen/2"}}, {"$unset": {"block": ""}})
+        assert await index.find("north", [each.id for each in written]) == {each.id: each for each in written}

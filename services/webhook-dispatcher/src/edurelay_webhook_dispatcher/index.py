@@ -7,7 +7,7 @@ given event is a short range of names; blocks overlap where events came out of o
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -21,6 +21,9 @@ from edurelay_webhook_dispatcher.wanted import EXAMINED, Wanted
 
 #: How far apart the events of one block are at most, in milliseconds.
 SPAN_MS = 60_000
+#: Events that are so close to their neighbours, in milliseconds, are looked up together, and all between them is read:
+#: what was published in a row is one look-up, and what was not has one each.
+NEAR_MS = 1_000
 #: The latest moment that a key can tell, and a text behind all keys.
 _LATEST = 0xFFFFFFFFFFFF
 _BEHIND = "~"
@@ -55,7 +58,8 @@ class Entry:
 
 
 class EventIndex:
-    """The entries of all tenants: blocks of them, and for ids that a publisher chose, the key that leads to the block.
+    """The entries of all tenants: blocks of them, and for ids that a publisher chose, their key and their block; what
+    was written before blocks were named there has the key alone.
 
     A block has `_id` (tenant, last key, a digest of all keys), `first` (key) and `entries` (JSON).
     """
@@ -67,23 +71,36 @@ class EventIndex:
     async def add(self, entries: Iterable[Entry]) -> None:
         """Write entries. The same ones once more change nothing."""
         ordered = sorted(entries, key=lambda entry: (entry.tenant, entry.key))
-        await insert_new(self._blocks, [block for _, of in groupby(ordered, _tenant) for block in _blocks(list(of))])
-        given = [entry for entry in ordered if not OWN_EVENT_ID.fullmatch(entry.id)]
-        await insert_new(self._given_ids, [{"_id": f"{each.tenant}/{each.id}", "key": each.key} for each in given])
+        parts = [part for _, of in groupby(ordered, _tenant) for part in _parts(of)]
+        blocks = [_block(part) for part in parts]
+        await insert_new(self._blocks, blocks)
+        given = [
+            {"_id": f"{each.tenant}/{each.id}", "key": each.key, "block": block["_id"]}
+            for block, part in zip(blocks, parts, strict=True)
+            for each in part
+            if not OWN_EVENT_ID.fullmatch(each.id)
+        ]
+        await insert_new(self._given_ids, given)
 
     async def find(self, tenant: str, ids: Sequence[str]) -> dict[str, Entry]:
-        """Return the entries of those of the events that are there, by id."""
+        """Return the entries of those of the events that are there, by id. However far apart they are, only the blocks
+        that may hold one are read; each stretch of time costs the store a look, so there should be hundreds at most."""
         keys = {event_id for event_id in ids if OWN_EVENT_ID.fullmatch(event_id)}
         given = [f"{tenant}/{event_id}" for event_id in ids if event_id not in keys]
-        if given:
-            keys |= {each["key"] async for each in self._given_ids.find({"_id": {"$in": given}})}
-        if not keys:
-            return {}
-        query = _between(tenant, min(keys), _after_span(max(keys))) | {"first": {"$lte": max(keys)}}
+        led = [each async for each in self._given_ids.find({"_id": {"$in": given}})] if given else []
+        named = {each["block"] for each in led if "block" in each}
+        unnamed = keys | {each["key"] for each in led if "block" not in each}
+        # Not in one query: the embedded store would scan for those that are named, too.
+        queries: list[Document] = [{"_id": {"$in": list(named)}}] if named else []
+        if unnamed:
+            queries.append({"$or": [_holding(tenant, near) for near in _near(unnamed)]})
+        keys |= {each["key"] for each in led}
+        wanted = frozenset(ids)
         return {
             entry.id: entry
+            for query in queries
             async for block in self._blocks.find(query)
-            for entry in _entries(block)
+            for entry in _entries(block, wanted)
             if entry.key in keys
         }
 
@@ -144,14 +161,24 @@ def _tenant(entry: Entry) -> str:
     return entry.tenant
 
 
-def _blocks(entries: list[Entry]) -> list[Document]:
-    """Return blocks of one tenant's entries, which are in order."""
-    blocks: list[list[Entry]] = []
+def _parts(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """Divide one tenant's entries, which are in order, into those of a block each."""
+    parts: list[list[Entry]] = []
     for entry in entries:
-        if not blocks or entry.key > _after_span(blocks[-1][0].key):
-            blocks.append([])
-        blocks[-1].append(entry)
-    return [_block(each) for each in blocks]
+        if not parts or entry.key > _after_span(parts[-1][0].key):
+            parts.append([])
+        parts[-1].append(entry)
+    return parts
+
+
+def _near(keys: Iterable[str]) -> list[list[str]]:
+    """Divide keys into those, in order, of which each is near the one before it."""
+    parts: list[list[str]] = []
+    for key in sorted(keys):
+        if not parts or _moment(key) - _moment(parts[-1][-1]) > NEAR_MS:
+            parts.append([])
+        parts[-1].append(key)
+    return parts
 
 
 def _block(entries: list[Entry]) -> Document:
@@ -163,15 +190,25 @@ def _block(entries: list[Entry]) -> Document:
     }
 
 
-def _entries(block: Document) -> list[Entry]:
+def _entries(block: Document, wanted: Container[str] | None = None) -> list[Entry]:
+    """Return a block's entries, or only those with the wanted ids."""
     rows: list[dict[str, Any]] = orjson.loads(block["entries"])
-    return [Entry(**row | {"to": tuple(row["to"]), "streamed": tuple(row["streamed"])}) for row in rows]
+    return [
+        Entry(**row | {"to": tuple(row["to"]), "streamed": tuple(row["streamed"])})
+        for row in rows
+        if wanted is None or row["id"] in wanted
+    ]
 
 
 def _between(tenant: str, first: str, behind: str | None) -> Document:
     """The names of a tenant's blocks from one key to another; a cursor from anywhere else cannot widen it."""
     end = f"{tenant}0"  # The character behind the slash.
     return {"_id": {"$gte": f"{tenant}/{first}", "$lt": min(f"{tenant}/{behind}", end) if behind else end}}
+
+
+def _holding(tenant: str, keys: Sequence[str]) -> Document:
+    """What the blocks are that may hold one of these keys, which are in order."""
+    return _between(tenant, keys[0], _after_span(keys[-1])) | {"first": {"$lte": keys[-1]}}
 
 
 def _earlier(before: str | None, until: str | None) -> str | None:
@@ -182,4 +219,9 @@ def _after_span(key: str) -> str:
     """A text behind the last key of every block that holds `key`; behind all keys where it is none."""
     if not OWN_EVENT_ID.fullmatch(key):
         return _BEHIND
-    return f"{key[:4]}{min(int(key[4:16], 16) + SPAN_MS, _LATEST):012x}{_BEHIND}"
+    return f"{key[:4]}{min(_moment(key) + SPAN_MS, _LATEST):012x}{_BEHIND}"
+
+
+def _moment(key: str) -> int:
+    """The moment in a key, in milliseconds."""
+    return int(key[4:16], 16)

@@ -48,7 +48,8 @@ QUEUES: Final = CollectionSpec("queues")
 #: The events that were published, in blocks: see `index`.
 EVENTS: Final = CollectionSpec("events")
 
-#: `_id` is tenant and the id that the publisher chose; `key` is where the index has the event.
+#: `_id` is tenant and the id that the publisher chose; `key` is where the index has the event, and `block` in which of
+#: its documents.
 GIVEN_IDS: Final = CollectionSpec("given_ids")
 
 _STILL_OPEN: Final = Index((("open", ASCENDING),), partial={"open": True})

@@ -9,10 +9,12 @@ import orjson
 import pytest
 
 from edurelay.events import topics
+from edurelay.messages.commands import CommandKind
 from edurelay.messages.connections import Connection, ConnectionStatus, sealing_context
 from edurelay.messages.runs import RunStatus
 from edurelay.security.sealing import Sealer
-from integration.gateway.world import MOODLE, SEAL_KEYS, Caller, World, until
+from integration.cut import Line
+from integration.gateway.world import MOODLE, SEAL_KEYS, Caller, World, running, until
 
 
 async def announced(world: World, connection_id: str) -> list[Connection | None]:
@@ -108,6 +110,27 @@ async def test_a_deleted_connection_is_gone_and_its_tombstone_in_the_topic(world
     assert (await tenant("DELETE", path)).status == 404
     assert connection["id"] not in [each["id"] for each in (await tenant("GET", "/v1/connections")).body["data"]]
     assert (await announced(world, connection["id"]))[-1] is None
+
+
+async def test_a_run_that_begins_while_its_connection_is_deleted_is_cancelled(
+    kafka_bootstrap: str, mongo_uri: str, database_name: str
+) -> None:
+    with Line(mongo_uri, 0, answer_lost=False) as line:
+        async with running(kafka_bootstrap, line.uri, database_name) as world:
+            tenant = await world.tenant()
+            connection = await tenant.made("/v1/connections", MOODLE)
+            path = f"/v1/connections/{connection['id']}"
+            line.hold(b"\x02deleted_at\x00")
+            deleting = asyncio.create_task(tenant("DELETE", path))
+            await line.until_held()
+            run = await tenant.made(f"{path}/runs", {})
+            line.let_go()
+            assert (await deleting).status == 204
+            commands = await until(lambda: world.commands(connection["id"]), lambda found: len(found) > 1)
+    assert [(each.kind, each.run_id) for each in commands] == [
+        (CommandKind.SYNC, run["id"]),
+        (CommandKind.CANCEL, run["id"]),
+    ]
 
 
 async def test_the_webhook_address_is_shown_at_creation_and_on_request(tenant: Caller) -> None:

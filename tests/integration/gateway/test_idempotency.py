@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from uuid import uuid4
 
+import orjson
 import pytest
 
 from edurelay.events import topics
 from edurelay.mongo import Database
 from edurelay.security.sealing import Sealer
 from edurelay.web.idempotency import Fresh, Mismatch, Replay, StoredAnswer, UnderWay
+from edurelay_gateway.faces.integrations.reports import MOST_MAPPINGS
 from edurelay_gateway.idempotency import IDEMPOTENCY_KEYS, MongoIdempotencyStore
 from integration.gateway.world import MOODLE, RECEIVER, SEAL_KEYS, Caller, World, running
 
@@ -170,3 +174,15 @@ async def test_a_kept_answer_is_sealed(stores: Stores) -> None:
     text = repr(document)
     assert "canary" not in text
     assert base64.b64encode(b"canary-answer").decode().rstrip("=") not in text
+
+
+async def test_the_largest_answer_is_repeated_too(mongo_uri: str, database_name: str) -> None:
+    # What a sync through the documented face shows at most: so many mappings of ids that have nothing in common.
+    mappings = [{"externalId": secrets.token_hex(16), "internalId": str(uuid4())} for _ in range(MOST_MAPPINGS)]
+    padding = "x" * 180  # A whole mapping has some 290 bytes.
+    answer = StoredAnswer(200, {}, orjson.dumps([{**each, "entityType": padding} for each in mappings]))
+    async with await Database.connect(mongo_uri, database_name, collections=[IDEMPOTENCY_KEYS]) as database:
+        keys = MongoIdempotencyStore(database, Sealer.from_keys(SEAL_KEYS))
+        assert await keys.begin("north", "k", "f") == Fresh()
+        await keys.finish("north", "k", answer)
+        assert await keys.begin("north", "k", "f") == Replay(answer)

@@ -2,13 +2,15 @@
 
 A key is taken by inserting it: of any number of callers one can. Who took it and works renews a short lease, so that
 the key of a process that died is free again within seconds, while a long wait for a run holds its key to the end.
-Answers are sealed: some hold a secret that is shown once.
+Answers are sealed: some hold a secret that is shown once. They are packed before, since one that lists what a sync has
+mapped has as many megabytes as a document may have.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,6 +37,10 @@ KEEP = timedelta(hours=24)
 #: How long a key is held by somebody of whom nothing is heard, and how often who works lets hear, in seconds.
 LEASE_SECONDS = 15.0
 RENEW_SECONDS = 4.0
+
+#: The quickest level of zlib; and from how many bytes on an answer is packed beside the event loop.
+PACKING = 1
+LARGE = 64 * 1024
 
 _log = get_logger(__name__)
 
@@ -79,11 +85,12 @@ class MongoIdempotencyStore:
         """Keep the answer for whoever uses the key again, if this process still holds the key."""
         identifier = _identifier(tenant, key)
         token = self._held.pop(identifier, None)
-        headers = {str(name): value for name, value in answer.headers.items()}
-        plain = orjson.dumps({"headers": headers, "body": answer.body.decode()})
+        large = len(answer.body) > LARGE
         fields: Document = {
             "status": answer.status,
-            "answer": self._sealer.seal(plain, _context(identifier)),
+            "answer": await asyncio.to_thread(self._seal, identifier, answer)
+            if large
+            else self._seal(identifier, answer),
             "expires_at": datetime.now(UTC) + self._keep,
         }
         await self._collection.update_one({"_id": identifier, "token": token}, {"$set": fields})
@@ -110,6 +117,11 @@ class MongoIdempotencyStore:
             except StoreUnavailable as error:
                 _log.warning("the leases of idempotency keys could not be renewed", reason=str(error))
 
+    def _seal(self, identifier: str, answer: StoredAnswer) -> str:
+        headers = {str(name): value for name, value in answer.headers.items()}
+        plain = orjson.dumps({"headers": headers, "body": answer.body.decode()})
+        return self._sealer.seal(zlib.compress(plain, PACKING), _context(identifier))
+
     def _judge(self, found: Document, fingerprint: str) -> Replay | UnderWay | Mismatch | None:
         """Say what a key that was taken means for this request; None where it may be taken over."""
         if found["expires_at"] < datetime.now(UTC):
@@ -118,7 +130,8 @@ class MongoIdempotencyStore:
             return Mismatch()
         if found["status"] is None:
             return UnderWay() if found["lease_until"] > time.time() else None
-        plain: dict[str, Any] = orjson.loads(self._sealer.unseal(found["answer"], _context(found["_id"])))
+        packed = self._sealer.unseal(found["answer"], _context(found["_id"]))
+        plain: dict[str, Any] = orjson.loads(zlib.decompress(packed))
         return Replay(StoredAnswer(found["status"], plain["headers"], plain["body"].encode()))
 
     async def _take_over(self, found: Document, fingerprint: str, token: str) -> bool:

@@ -146,7 +146,8 @@ class Connections:
         """Delete a connection, and cancel its run. What was mapped through it stays. Raises `Missing`."""
         for _ in range(ATTEMPTS):
             seen = await self.get(tenant, connection_id)
-            gone = {"deleted_at": now(), "credentials": None, **_NO_WEBHOOKS}
+            # With its run: one that claims it meanwhile makes this be seen as it is then, and is cancelled too.
+            gone = {"deleted_at": now(), "credentials": None, "active_run": None, **_NO_WEBHOOKS}
             further = [cancellation(seen, seen.active_run)] if seen.active_run else []
             if await self._store.of(tenant).change(seen, gone, further) is not None:
                 await self._publication.flush(connection_id)

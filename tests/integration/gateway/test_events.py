@@ -54,13 +54,14 @@ async def test_of_a_batch_the_good_events_are_in_the_log_and_the_bad_ones_say_wh
         17,
         {**good, "id": "b-5", "time": "yesterday"},
         {**good, "id": "b-6"},
+        {**good, "id": "evt_" + "f" * 32},
     ]
     told = await tenant("POST", "/v1/events", {"events": items})
     assert told.status == 202
     outcomes = told.body["data"]
-    assert [outcome["id"] for outcome in outcomes] == ["b-0", None, "b-2", None, None, None, "b-6"]
+    assert [outcome["id"] for outcome in outcomes] == ["b-0", None, "b-2", None, None, None, "b-6", None]
     fields = [outcome["error"]["field"] for outcome in outcomes if outcome["error"] is not None]
-    assert fields == ["events[1].type", "events[3].data", "events[4]", "events[5].time"]
+    assert fields == ["events[1].type", "events[3].data", "events[4]", "events[5].time", "events[7].id"]
     assert [event.id for event in await logged(world, tenant, "batch")] == ["b-0", "b-2", "b-6"]
 
 

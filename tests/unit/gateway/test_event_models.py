@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from edurelay.events.ids import SKEW_MS, earliest_key, new_event_id
 from edurelay_gateway.events.models import PublishedEvent
 from edurelay_gateway.moments import moment
 
@@ -32,6 +34,14 @@ def test_another_type_is_refused(type_: Any) -> None:
 def test_an_id_that_would_break_a_signature_or_a_key_is_refused(identifier: Any) -> None:
     with pytest.raises(ValidationError):
         read(id=identifier)
+
+
+def test_an_id_of_the_hubs_own_form_may_be_given_unless_it_is_from_the_future() -> None:
+    made, old, another = new_event_id(), "evt_" + "0" * 32, "evt_" + "F" * 32
+    assert [read(id=each).id for each in (made, old, another)] == [made, old, another]
+    for ahead in (earliest_key(int(time.time() * 1000) + SKEW_MS + 3_600_000), "evt_" + "f" * 32):
+        with pytest.raises(ValidationError, match="yet to come"):
+            read(id=ahead)
 
 
 @pytest.mark.parametrize("data", [None, [], "x", 1, True])

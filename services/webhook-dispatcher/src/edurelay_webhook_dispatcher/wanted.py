@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edurelay.events.ids import earliest_key
+from edurelay.events.ids import SKEW_MS, earliest_key
 from edurelay.events.patterns import matches
 from edurelay.mongo import Document
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 
 #: How many entries or deliveries one request looks at, at most.
 EXAMINED: Final = 2000
-#: By how much the moment in an event's id may be after, or before, that at which the log took the event, in
-#: milliseconds: clocks differ, and a hub whose log was away goes on later.
-SKEW_MS: Final = 60_000
+#: By how much the moment in an event's id may be before that at which the log took the event, in milliseconds: a hub
+#: whose log was away goes on later.
 DELAY_MS: Final = 86_400_000
 
 _LATEST_MS: Final = 0xFFFFFFFFFFF

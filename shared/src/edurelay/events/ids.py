@@ -15,6 +15,8 @@ from hashlib import blake2b
 #: An event id of our own: `evt_`, 12 hex digits of Unix milliseconds, 20 of chance or of a digest. Such ids sort by
 #: time, so a store lists events in order without an index of its own.
 OWN_EVENT_ID = re.compile(r"evt_[0-9a-f]{32}")
+#: By how much the moment in such an id may be ahead of who reads it, in milliseconds: clocks differ.
+SKEW_MS = 60_000
 
 
 def digest(*parts: str) -> bytes:
@@ -69,6 +71,11 @@ def event_key(event_id: str, moment_ms: int) -> str:
     if OWN_EVENT_ID.fullmatch(event_id):
         return event_id
     return _event_id(moment_ms, digest("given", event_id))
+
+
+def is_ahead(event_id: str, moment_ms: int) -> bool:
+    """Return True for an id of our own that no hub can have given by this moment."""
+    return OWN_EVENT_ID.fullmatch(event_id) is not None and int(event_id[4:16], 16) > moment_ms + SKEW_MS
 
 
 def earliest_key(moment_ms: int) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -15,6 +17,7 @@ from pydantic import (
     field_validator,
 )
 
+from edurelay.events.ids import is_ahead
 from edurelay.web.paging import PageQuery
 from edurelay_gateway.endpoints.models import EventPattern, EventType
 from edurelay_gateway.moments import Moment
@@ -23,7 +26,15 @@ from edurelay_gateway.moments import Moment
 MAX_EVENTS = 1000
 MAX_EVENT_BYTES = 262_144
 
-EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+def _not_ahead(event_id: str) -> str:
+    # Such an event would be the newest one until that moment, and kept for as long.
+    if is_ahead(event_id, int(time.time() * 1000)):
+        raise ValueError("an id of the hub's own form tells when it was made, and this moment is yet to come")
+    return event_id
+
+
+EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$"), AfterValidator(_not_ahead)]
 Subject = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=256)]
 
 

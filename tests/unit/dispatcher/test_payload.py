@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import orjson
 import pytest
 
 from edurelay.events.envelope import Event
-from edurelay.messages.subscriptions import PayloadMode
+from edurelay.messages.subscriptions import BodyFormat, PayloadMode
 from edurelay_webhook_dispatcher.payload import Payloads
 from unit.dispatcher.subscribing import subscription
 
@@ -66,3 +67,32 @@ def test_the_connection_whose_ids_are_wanted_goes_along() -> None:
     payloads = Payloads(event())
     assert payloads.of(subscription(ids="con_1")).ids == "con_1"
     assert payloads.of(subscription()).ids is None
+
+
+CHOICES: list[dict[str, Any]] = [
+    {"fields": fields, "payload": mode, "body_format": form}
+    for fields, mode, form in product([None, ["student_id"], ["email", "score"]], PayloadMode, BodyFormat)
+]
+
+
+def test_endpoints_that_want_the_same_of_an_event_share_it() -> None:
+    payloads = Payloads(event())
+    for choice in CHOICES:
+        assert payloads.of(subscription("one", **choice)).body is payloads.of(subscription("two", **choice)).body
+
+
+def test_what_endpoints_want_is_not_mixed_up() -> None:
+    payloads = Payloads(event(subject="s1"))
+    for choice in CHOICES:
+        assert payloads.of(subscription(**choice)) == Payloads(event(subject="s1")).of(subscription(**choice))
+
+
+def test_only_what_is_left_out_for_the_first_time_takes_reading() -> None:
+    payloads = Payloads(event())
+    assert payloads.ready(subscription())
+    assert not payloads.ready(subscription(fields=["email"]))
+    payloads.of(subscription(fields=["email"]))
+    payloads.close_data()
+    assert payloads.ready(subscription(fields=["email"]))
+    assert not payloads.ready(subscription(fields=["score"]))
+    assert payloads.of(subscription(fields=["score"])).body.endswith(b'"data":{"score":100.0}}')

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edurelay.events.projection import checked_path, projected
+from edurelay.events.projection import MAX_WAYS, checked_path, checked_paths, projected
 
 NAMES = st.sampled_from(["a", "b", "c", "*", "d e"])
 JSON = st.recursive(
@@ -99,3 +100,93 @@ def test_a_path_is_names_with_dots_between(path: str) -> None:
 def test_another_path_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="a path"):
         checked_path(path)
+
+
+OVERLAPPING = [".".join(way) for way in product("a*", repeat=6)]
+
+
+def taken(value: Any, paths: list[list[str]]) -> Any:
+    """What is left of a value by the definition, each path for itself; None: nothing."""
+    if any(not path for path in paths):
+        return value
+    if isinstance(value, dict):
+        below = {
+            name: taken(member, [rest for first, *rest in paths if first in (name, "*")])
+            for name, member in value.items()
+        }
+        return {name: left for name, left in below.items() if left is not None} or None
+    if isinstance(value, list):
+        items = [taken(item, [rest for first, *rest in paths if first == "*"]) for item in value]
+        return [left for left in items if left is not None] or None
+    return None
+
+
+SOME = st.recursive(
+    st.integers(),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.sampled_from("abc*"), below, max_size=4),
+    max_leaves=40,
+)
+WAYS = st.lists(st.lists(st.sampled_from("ab**"), min_size=1, max_size=6), min_size=1, max_size=20)
+
+
+@given(st.dictionaries(st.sampled_from("abc*"), SOME, max_size=4), WAYS)
+def test_many_paths_taken_together_show_what_each_for_itself_would(data: dict[str, Any], ways: list[list[str]]) -> None:
+    assert projected(data, [".".join(way) for way in ways]) == (taken(data, ways) or {})
+
+
+class Counted(str):
+    """A name that counts how often it is looked up."""
+
+    looked_up = 0
+
+    def __hash__(self) -> int:
+        Counted.looked_up += 1
+        return super().__hash__()
+
+
+def look_ups(paths: list[str]) -> int:
+    """How often 1,000 members are looked up that lie six names deep."""
+    data: dict[str, Any] = {Counted(f"m{number}"): {"zz": number} for number in range(1000)}
+    for _ in range(6):
+        data = {"a": data}
+    projected(data, paths)
+    before = Counted.looked_up
+    projected(data, paths)
+    return Counted.looked_up - before
+
+
+def test_a_member_costs_the_same_however_many_paths_lead_there() -> None:
+    assert look_ups([f"{path}.*.zz" for path in OVERLAPPING]) == look_ups(["a.a.a.a.a.a.*.zz"])
+
+
+def test_a_member_that_no_path_leads_to_costs_no_more() -> None:
+    assert look_ups([f"{path}.no" for path in OVERLAPPING]) <= 1000
+
+
+def diagonal(size: int) -> list[str]:
+    """Paths of which each part of the data's names leaves another half."""
+    return [".".join("a" if place == own else "*" for place in range(size)) + ".z" for own in range(size)]
+
+
+@pytest.mark.parametrize(
+    "paths", [[f"{path}.*.zz" for path in OVERLAPPING], [f"a{n}.b{n}.c.d.e" for n in range(100)], ["*.*.*.*", "*.id"]]
+)
+def test_paths_may_overlap(paths: list[str]) -> None:
+    assert checked_paths(paths) == paths
+
+
+def test_paths_that_overlap_in_too_many_ways_are_refused() -> None:
+    with pytest.raises(ValueError, match=f"overlap in more than {MAX_WAYS:,} ways"):
+        checked_paths(diagonal(12))
+
+
+@given(st.lists(st.lists(st.sampled_from("ab"), min_size=13, max_size=13), max_size=30))
+def test_such_paths_kept_from_before_show_what_they_lead_to_all_the_same(ways: list[list[str]]) -> None:
+    data: dict[str, Any] = {}
+    for way in ways:
+        place = data
+        for name in way[:-1]:
+            place = place.setdefault(name, {})
+        place["z"] = 1
+    paths = diagonal(12)
+    assert projected(data, paths) == (taken(data, [path.split(".") for path in paths]) or {})

@@ -105,10 +105,14 @@ class Intake:
         read = [each.delivery_key(to) for each in checked for to in each.endpoints if not to.sent_to]
         numbered |= await self._store.streams.numbered(read)
         chosen = await self._chosen(arrivals, indexed)
+        # What takes time comes first: nobody else has a turn from the first delivery until all have their numbers.
+        payloads = [await self._payloads(each, to, present) for each, to in zip(arrivals, chosen, strict=True)]
         begun = [
             deliver
-            for arrival, endpoints in zip(arrivals, chosen, strict=True)
-            for deliver in self._begin(batch, arrival, endpoints, indexed, present, under_way.get(arrival.identity))
+            for arrival, endpoints, made in zip(arrivals, chosen, payloads, strict=True)
+            for deliver in self._begin(
+                batch, arrival, endpoints, made, indexed, present, under_way.get(arrival.identity)
+            )
         ]
         for _, work in begun:
             work.ticket = numbered.get(work.key.stored) or self._store.streams.number(work.key, work.event_id)
@@ -150,6 +154,7 @@ class Intake:
         batch: Batch,
         arrival: _Arrival,
         endpoints: Sequence[Endpoint],
+        payloads: Payloads,
         indexed: dict[tuple[str, str], Entry],
         present: frozenset[str],
         under_way: tuple[int, int] | None,
@@ -176,7 +181,7 @@ class Intake:
             self._recorder.matched(_entry(arrival, endpoints), written)
         else:
             finished()
-        payloads, now = Payloads(event), time.monotonic()
+        now = time.monotonic()
         begun = []
         for endpoint, key in missing:
             payload = payloads.of(endpoint.subscription)
@@ -185,6 +190,18 @@ class Intake:
             work.chain = chain_of(endpoint.subscription, key, event.subject)
             begun.append((endpoint, work))
         return begun
+
+    async def _payloads(self, arrival: _Arrival, endpoints: Sequence[Endpoint], present: frozenset[str]) -> Payloads:
+        """Return what an event brings. Where its data has to be gone through, what others have under way goes on after
+        each time: every endpoint may have an allow-list of its own."""
+        payloads = Payloads(arrival.event)
+        for endpoint in endpoints:
+            if payloads.ready(endpoint.subscription) or arrival.delivery_key(endpoint).stored in present:
+                continue
+            payloads.of(endpoint.subscription)
+            await asyncio.sleep(0)
+        payloads.close_data()
+        return payloads
 
     async def _chosen(
         self, arrivals: list[_Arrival], indexed: dict[tuple[str, str], Entry]

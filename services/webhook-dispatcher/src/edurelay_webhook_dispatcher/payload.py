@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -18,6 +18,9 @@ from edurelay.events.projection import projected
 from edurelay.messages.subscriptions import BodyFormat, PayloadMode, Subscription
 from edurelay.mongo import Document
 from edurelay_webhook_dispatcher.body import body_of
+
+#: The format, whether only ids are left, and the paths that are: endpoints that agree in them get the same bytes.
+_Narrowing: TypeAlias = tuple[BodyFormat, bool, tuple[str, ...] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +43,38 @@ class Payloads:
     def __init__(self, event: Event) -> None:
         self._event = event
         self._bodies: dict[BodyFormat, bytes] = {}
+        self._narrowed: dict[_Narrowing, bytes] = {}
 
     def of(self, subscription: Subscription, body_format: BodyFormat | None = None) -> Payload:
         """Return what an endpoint gets, in its own format or a given one."""
         form = body_format or subscription.body_format
-        thin = subscription.payload is PayloadMode.THIN
-        if not thin and subscription.fields is None:
-            return Payload(self._whole(form), subscription.ids)
-        data = self._data
-        if thin:
-            data = only_ids(self._event.type, data)
-        if subscription.fields is not None:
-            data = projected(data, subscription.fields)
-        event = replace(self._event, data=orjson.dumps(data))
-        return Payload(body_of(event, form, with_subject=thin), subscription.ids)
+        narrowing = _narrowing(subscription, form)
+        body = self._whole(form) if narrowing is None else self._narrow(narrowing)
+        return Payload(body, subscription.ids)
+
+    def ready(self, subscription: Subscription) -> bool:
+        """Return False where the data has yet to be gone through for what an endpoint gets."""
+        narrowing = _narrowing(subscription, subscription.body_format)
+        return narrowing is None or narrowing in self._narrowed
+
+    def close_data(self) -> None:
+        """Let go of the data as it was read, which takes many times the room of its bytes. What is made stays."""
+        self.__dict__.pop("_data", None)
 
     def _whole(self, form: BodyFormat) -> bytes:
         if form not in self._bodies:
             self._bodies[form] = body_of(self._event, form)
         return self._bodies[form]
+
+    def _narrow(self, narrowing: _Narrowing) -> bytes:
+        if narrowing not in self._narrowed:
+            form, thin, fields = narrowing
+            data = only_ids(self._event.type, self._data) if thin else self._data
+            if fields is not None:
+                data = projected(data, fields)
+            event = replace(self._event, data=orjson.dumps(data))
+            self._narrowed[narrowing] = body_of(event, form, with_subject=thin)
+        return self._narrowed[narrowing]
 
     @cached_property
     def _data(self) -> Any:
@@ -66,3 +82,11 @@ class Payloads:
             return orjson.loads(self._event.data)
         except orjson.JSONDecodeError:
             return None  # There is nothing in it that could be shown.
+
+
+def _narrowing(subscription: Subscription, form: BodyFormat) -> _Narrowing | None:
+    """Return what is left out for an endpoint, None where it gets all."""
+    thin, fields = subscription.payload is PayloadMode.THIN, subscription.fields
+    if not thin and fields is None:
+        return None
+    return form, thin, None if fields is None else tuple(fields)

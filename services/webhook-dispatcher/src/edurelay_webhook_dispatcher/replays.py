@@ -7,6 +7,7 @@ starts again from the beginning and finds what it has already written.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 
@@ -114,7 +115,11 @@ class Replays:
             if wanted_by:
                 origin = replay_origin(replay["_id"], received.partition, received.offset)
                 key = DeliveryKey(event.tenant, endpoint.id, received.timestamp, origin)
-                documents.append(pending_delivery(key, event, Payloads(event).of(endpoint.subscription)))
+                payloads = Payloads(event)
+                at_hand = payloads.ready(endpoint.subscription)
+                documents.append(pending_delivery(key, event, payloads.of(endpoint.subscription)))
+                if not at_hand:
+                    await asyncio.sleep(0)
                 chain = chain_of(endpoint.subscription, key, event.subject)
                 if chain is not None:
                     chains[key.stored] = chain

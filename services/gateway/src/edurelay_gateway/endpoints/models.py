@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from edurelay.events.patterns import EVENT_PATTERN, EVENT_TYPE, EVENT_TYPE_LENGTH
-from edurelay.events.projection import MAX_PATHS, checked_path
+from edurelay.events.projection import MAX_PATHS, checked_path, checked_paths
 from edurelay.messages.receiver_auth import ReceiverAuth, ReceiverAuthView
 from edurelay.messages.subscriptions import (
     BodyFormat,
@@ -41,6 +41,7 @@ Paths = Annotated[
     list[Annotated[str, AfterValidator(checked_path)]],
     Field(min_length=1, max_length=MAX_PATHS),
     AfterValidator(without_repetitions),
+    AfterValidator(checked_paths),
 ]
 ConnectionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from edurelay.conditions.evaluator import Evaluator
+from edurelay.conditions.shares import Shares
 from edurelay.egress.client import EgressClient
 from edurelay.egress.guard import AddressGuard
 from edurelay.events.envelope import Event, now
@@ -174,7 +175,7 @@ async def dispatcher(
         retrier = Retrier(kept, endpoints, courier, recorder, translator, precedence)
         leases = Leases(database[store.LEASES])
         probes = Probes(kept, leases, endpoints, courier, translator, precedence, pause=3600.0)
-        choice = Choice(Evaluator(), ConditionFailures(told))
+        choice = Choice(Evaluator(Shares()), ConditionFailures(told))
         intake = Intake(endpoints, choice, translator, recorder, DeadLetters(producer), kept, order)
 
         async def read() -> None:

@@ -12,7 +12,9 @@ import orjson
 import psutil
 import pytest
 
-from edurelay.conditions.evaluator import TOO_COSTLY, Evaluator, Failed, Question
+from edurelay.conditions import evaluator as module
+from edurelay.conditions.evaluator import NOTHING_LEFT, OVERDRAWN, TOO_COSTLY, Evaluator, Failed, Question
+from edurelay.conditions.shares import BURST, Shares
 from edurelay.conditions.worker import MEMORY
 
 #: Within the iterations that the runtime allows, and yet seconds of work.
@@ -20,6 +22,9 @@ RUNAWAY = "data.l.all(x, data.l.all(y, data.s.contains('ab') == false))"
 #: Within them as well, and gigabytes.
 GLUTTON = "data.l.map(x, data.l.map(y, data.s + string(x) + string(y))).size() > 0"
 HEAVY = orjson.dumps({"l": list(range(90)), "s": "a" * 200_000})
+#: Far more than an event brings by itself, and far less than what ends the process.
+SLOW = "!data.l.exists(x, data.l.exists(y, data.s.contains('aaaaaaab')))"
+SLOWED = orjson.dumps({"l": list(range(90)), "s": "a" * 700})
 
 
 Children: TypeAlias = Callable[[], list[psutil.Process]]
@@ -42,8 +47,8 @@ async def evaluator(children: Children) -> AsyncIterator[Evaluator]:
         yield evaluator
 
 
-def question(*conditions: str, data: bytes = b'{"a":1}') -> Question:
-    return Question(conditions, "student.created", None, "2026-01-15T10:30:00.000Z", data)
+def question(*conditions: str, data: bytes = b'{"a":1}', tenant: str = "t") -> Question:
+    return Question(tenant, conditions, "student.created", None, "2026-01-15T10:30:00.000Z", data)
 
 
 async def test_each_condition_of_each_event_is_answered_in_order(evaluator: Evaluator) -> None:
@@ -118,6 +123,72 @@ async def test_who_stops_asking_leaves_no_answers_to_the_next(evaluator: Evaluat
 async def test_many_who_ask_at_once_get_their_own_answers(evaluator: Evaluator) -> None:
     answers = await asyncio.gather(*(evaluator.evaluate([question(f"data.a == {n % 2}")]) for n in range(50)))
     assert answers == [[[n % 2 == 1]] for n in range(50)]
+
+
+async def test_the_very_first_event_takes_no_more_than_the_tenants_share() -> None:
+    async with Evaluator(Shares(lambda: 0.0)) as evaluator:
+        [answers, other] = await evaluator.evaluate(
+            [question(*[RUNAWAY] * 20, data=HEAVY), question("data.a == 1", tenant="other")]
+        )
+    assert answers == [TOO_COSTLY] * 4 + [NOTHING_LEFT] * 16
+    assert other == [True]
+
+
+async def test_what_goes_beyond_the_share_fails_and_what_stands_behind_it_is_not_evaluated() -> None:
+    shares = Shares(lambda: 0.0)
+    async with Evaluator(shares) as evaluator:
+        await evaluator.evaluate([question("true")])
+        shares.take("t", BURST)
+        answers = await evaluator.evaluate(
+            [
+                question("true", SLOW, "true", data=SLOWED),
+                question("true", tenant="other"),
+                question("true"),
+                question(SLOW, data=SLOWED, tenant="other"),
+            ]
+        )
+        assert answers == [[True, OVERDRAWN, NOTHING_LEFT], [True], [NOTHING_LEFT], [True]]
+        assert shares.left("t") < 0.0 < shares.left("other") < BURST
+
+
+async def test_a_share_comes_back_with_time() -> None:
+    now = 0.0
+    shares = Shares(lambda: now)
+    async with Evaluator(shares) as evaluator:
+        shares.take("t", BURST + 1.0)
+        assert await evaluator.evaluate([question(SLOW, data=SLOWED)]) == [[NOTHING_LEFT]]
+        now = 3600.0
+        assert await evaluator.evaluate([question(SLOW, data=SLOWED)]) == [[True]]
+
+
+async def test_a_tenant_with_ordinary_conditions_is_never_counted() -> None:
+    shares = Shares(lambda: 0.0)
+    async with Evaluator(shares) as evaluator:
+        for _ in range(10):
+            answers = await evaluator.evaluate([question("data.a == 1", "data.a < 1 || type == 'a.b'")] * 100)
+            assert answers == [[True, False]] * 100
+    assert len(shares) == 0
+
+
+async def test_whose_conditions_are_slow_lets_others_have_their_turn(
+    evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TURN", 0.001)
+    slow = asyncio.create_task(evaluator.evaluate([question(SLOW, data=SLOWED)] * 8))
+    await asyncio.sleep(0)
+    assert await evaluator.evaluate([question("true", tenant="other")]) == [[True]]
+    assert not slow.done()
+    assert await slow == [[True]] * 8, "who waits is answered in the end"
+
+
+async def test_who_has_to_wait_for_another_turn_is_not_taken_for_who_ended_the_process(
+    evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TURN", 0.001)
+    answers = await evaluator.evaluate(
+        [question(SLOW, SLOW, SLOW, data=SLOWED), question(RUNAWAY, "true", data=HEAVY, tenant="other")]
+    )
+    assert answers == [[True] * 3, [TOO_COSTLY, True]]
 
 
 async def test_the_process_knows_nothing_of_our_secrets_and_ends_with_us(

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from edurelay.conditions.evaluator import TOO_COSTLY, Answer, Evaluator, Failed, Question
+import orjson
+
+from edurelay.conditions.evaluator import (
+    NOTHING_LEFT,
+    OVERDRAWN,
+    TOO_COSTLY,
+    Answer,
+    Evaluator,
+    Failed,
+    Question,
+)
+from edurelay.conditions.shares import Shares
 from edurelay.events.envelope import Event
 from edurelay_webhook_dispatcher.choice import LONGEST_REST, REST, RESTING, Choice
 from edurelay_webhook_dispatcher.credentials import Credentials
@@ -91,3 +103,31 @@ async def test_another_condition_does_not_pay_for_the_one_before() -> None:
     await choice.of([(EVENT, (endpoint("ep", "wrong"),))])
     await choice.of([(EVENT, (endpoint("ep", "wrong"),))])
     assert scripted.asked == ["heavy", "light", "wrong", "wrong"], "only what costs too much rests"
+
+
+async def test_what_goes_beyond_the_tenants_share_rests_and_what_was_not_evaluated_for_it_does_not() -> None:
+    choice, scripted, failures = choice_of({"slow": OVERDRAWN, "light": NOTHING_LEFT})
+    slow, light = endpoint("slow", "slow"), endpoint("light", "light")
+    assert await choice.of([(EVENT, (slow, light))]) == [()]
+    scripted.answers["light"] = True
+    assert await choice.of([(OTHER, (slow, light))]) == [(light,)]
+    assert scripted.asked == ["slow", "light", "light"]
+    assert failures.noted == [
+        ("slow", "evt_1", OVERDRAWN.reason),
+        ("light", "evt_1", NOTHING_LEFT.reason),
+        ("slow", "evt_2", RESTING.reason),
+    ]
+
+
+async def test_the_conditions_of_a_tenant_take_no_more_for_its_first_events_than_its_share() -> None:
+    heavy = [endpoint(f"heavy{n}", "data.l.all(x, data.l.all(y, !data.s.contains('ab')))") for n in range(20)]
+    data = orjson.dumps({"l": list(range(90)), "s": "a" * 200_000})
+    costly = [replace(EVENT, id=f"evt_{n}", data=data) for n in range(3)]
+    light = endpoint("light", "data.n == 2")
+    async with Evaluator(Shares(lambda: 0.0)) as evaluator:
+        failures = Failures()
+        choice = Choice(evaluator, failures, lambda: 0.0)  # type: ignore[arg-type]
+        chosen = await choice.of([*((each, heavy) for each in costly), (replace(OTHER, tenant="other"), (light,))])
+    assert chosen == [(), (), (), (light,)]
+    reasons = Counter(reason for _, _, reason in failures.noted)
+    assert reasons == {TOO_COSTLY.reason: 4, NOTHING_LEFT.reason: 56}

@@ -196,6 +196,15 @@ class NotInForce(Refusal):
         super().__init__("The endpoint is new and not in force yet; try again in a moment.")
 
 
+class TooManyTrials(Refusal):
+    """As many of the tenant's conditions are being tried on an example as may be."""
+
+    code = "too_many_trials"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"A tenant may try {limit} conditions at a time; try again.")
+
+
 class TooManyStreams(Refusal):
     """The tenant reads as many streams at a time as it may."""
 

@@ -36,6 +36,7 @@ STATUS: dict[type[Refusal], int] = {
     errors.OnlyForSending: 422,
     errors.UnsupportedByProvider: 422,
     errors.TooManyStreams: 429,
+    errors.TooManyTrials: 429,
     errors.NotInForce: 503,
     errors.Overloaded: 503,
     errors.StoreSilent: 503,

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from edurelay.conditions.evaluator import Evaluator
+from edurelay.conditions.shares import Shares
 from edurelay.egress.client import EgressClient
 from edurelay.egress.guard import AddressGuard
 from edurelay.events import topics
@@ -122,8 +123,8 @@ async def build(settings: DispatcherSettings, lifetime: Lifetime) -> None:
     lifetime.spawn("notices to the gateway", notices.run())
     failures = ConditionFailures(gateway)
     lifetime.spawn("word of failing conditions", failures.run())
-    choice = Choice(await lifetime.enter("the evaluator of conditions", Evaluator()), failures)
-    # A replay may have much to ask, for which new events do not wait.
+    choice = Choice(await lifetime.enter("the evaluator of conditions", Evaluator(Shares())), failures)
+    # A replay may have much to ask, for which new events do not wait; it has time, so that nothing of it is left out.
     replayed = Choice(await lifetime.enter("the evaluator of conditions for replays", Evaluator()), failures)
 
     recorder = Recorder(kept, producer, lease=LEASE)

@@ -1,7 +1,7 @@
 """Which endpoints get an event: those that want its type, and whose condition holds for it.
 
 A condition that fails does not hold; that is counted and told, and concerns nobody else. One that costs more than it
-may is left out for a while, since each time costs the process that evaluates a new start.
+may, by itself or with the tenant's others, is left out for a while, since all tenants share the process that evaluates.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Choice:
         asked = [self._asked(endpoints) for _, endpoints in matches]
         if any(asked):
             questions = [
-                Question(list(conditions.values()), each.type, each.subject, each.time, each.data)
+                Question(each.tenant, list(conditions.values()), each.type, each.subject, each.time, each.data)
                 for (each, _), conditions in zip(matches, asked, strict=True)
             ]
             answers = await self._evaluator.evaluate(questions)

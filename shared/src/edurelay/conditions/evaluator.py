@@ -1,28 +1,34 @@
 """Evaluating conditions: a client of the process that does it (`worker`), which it starts, watches and replaces.
 
 The process stands apart so that no expression can hold this one up: one that takes too long costs the process its
-life, and its event the time of a new start, and nothing else.
+life, and its event the time of a new start, and nothing else. All tenants share it, and take turns.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 import orjson
 
+from edurelay.conditions.shares import Shares, brought
 from edurelay.conditions.worker import BUDGET, READY
 from edurelay.runtime.logging import get_logger
 
 #: How long the process may be silent, in seconds, before it is taken for lost: many times what an evaluation gets.
 SILENCE = 10.0
+#: How long it takes until others may ask, in seconds of processor time; and what the last condition of each takes more.
+TURN = 0.5
+#: What a condition has taken that cost the process its life, in seconds: its own time, and the start of another.
+LIFE = BUDGET + 0.1
 PAUSES = (0.1, 0.5, 1.0, 5.0)
 #: What the process needs of our environment; our secrets are none of its business.
 INHERITED = ("PATH", "PYTHONPATH", "LANG")
@@ -34,7 +40,7 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A condition could not be evaluated. `costly` says that it would have taken more than it may."""
+    """A condition was not evaluated, or could not be. `costly` says that it took more than it may, or would have."""
 
     reason: str
     costly: bool = False
@@ -43,22 +49,61 @@ class Failed:
 Answer = bool | Failed
 
 TOO_COSTLY = Failed(f"it takes more than {BUDGET * 1000:.0f} ms of processor time, or too much memory", costly=True)
+OVERDRAWN = Failed(
+    "with the tenant's other conditions it takes more processor time than they may together", costly=True
+)
+NOTHING_LEFT = Failed("the tenant's conditions took more processor time than they may together; it was not evaluated")
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which of these conditions hold for an event? `data` is JSON text."""
+    """Which of these conditions hold for an event of the tenant? `data` is JSON text."""
 
+    tenant: str
     conditions: Sequence[str]
     type: str
     subject: str | None
     time: str
     data: bytes
 
-    def frames(self, first: int) -> bytes:
-        """Return what the process is asked, from the condition `first` on."""
-        head = {"type": self.type, "subject": self.subject, "time": self.time, "conditions": self.conditions[first:]}
+    def frames(self, first: int, seconds: float | None) -> bytes:
+        """Return what the process is asked, from the condition `first` on; `seconds` is what it may take from now on,
+        None for what is left of what was said before."""
+        head = {
+            "type": self.type,
+            "subject": self.subject,
+            "time": self.time,
+            "conditions": self.conditions[first:],
+            "seconds": seconds,
+        }
         return _frame(orjson.dumps(head)) + _frame(self.data)
+
+
+#: A question, and what is answered of it.
+_Asked: TypeAlias = tuple[Question, list[Answer]]
+
+
+@dataclass(slots=True)
+class _Party:
+    """What one tenant asks. `free` is what its events bring and is not spent, in seconds of processor time."""
+
+    tenant: str
+    asked: list[_Asked] = field(default_factory=list)
+    free: float = 0.0
+
+    def ask(self, question: Question, answered: list[Answer]) -> None:
+        """Add what an event is asked about."""
+        self.asked.append((question, answered))
+        self.free += brought(len(question.data))
+
+    def open(self) -> list[_Asked]:
+        """Return what is not answered in full."""
+        return [each for each in self.asked if len(each[1]) < len(each[0].conditions)]
+
+    def refuse(self) -> None:
+        """Let fail what is not answered."""
+        for question, answered in self.open():
+            answered += [NOTHING_LEFT] * (len(question.conditions) - len(answered))
 
 
 class _Gone(Exception):
@@ -70,9 +115,14 @@ class _Gone(Exception):
 
 
 class Evaluator:
-    """Evaluates conditions. The process is started at the first question; use it as an async context manager."""
+    """Evaluates conditions. The process is started at the first question; use it as an async context manager.
 
-    def __init__(self) -> None:
+    Who asks much does so in turns, between which others ask. With `shares`, what a tenant asks beyond its own fails;
+    without them all is answered in the end.
+    """
+
+    def __init__(self, shares: Shares | None = None) -> None:
+        self._shares = shares
         self._process: Process | None = None
         self._turn = asyncio.Lock()
 
@@ -87,47 +137,78 @@ class Evaluator:
     async def evaluate(self, questions: Sequence[Question]) -> list[list[Answer]]:
         """Return the answers to each question, in the order of its conditions."""
         answers: list[list[Answer]] = [[] for _ in questions]
-        async with self._turn:
-            silent = 0
-            while any(_open(questions, answers)):
+        parties: dict[str, _Party] = {}
+        for question, answered in zip(questions, answers, strict=True):
+            if question.conditions:
+                parties.setdefault(question.tenant, _Party(question.tenant)).ask(question, answered)
+        silent = 0
+        while waiting := [party for party in parties.values() if party.open()]:
+            async with self._turn:
                 try:
-                    await self._exchange(questions, answers)
-                except _Gone as gone:
-                    if gone.status not in BLAMELESS:
-                        next(_open(questions, answers))[1].append(TOO_COSTLY)
+                    await self._exchange([party for party in waiting if self._has_time(party)])
+                except _Gone:
+                    continue
                 except (OSError, TimeoutError) as error:
                     _log.warning("conditions cannot be evaluated, trying again", reason=repr(error))
                     await asyncio.sleep(PAUSES[min(silent, len(PAUSES) - 1)])
                     silent += 1
         return answers
 
-    async def _exchange(self, questions: Sequence[Question], answers: list[list[Answer]]) -> None:
-        """Ask what is open, and append what is answered. Raises `_Gone`, `OSError`, `TimeoutError`."""
+    async def _exchange(self, parties: Sequence[_Party]) -> None:
+        """Ask what is open, and append what is answered within a turn. Raises `_Gone`, `OSError`, `TimeoutError`."""
+        if not parties:
+            return
         try:
             process = self._process = self._process or await _started()
             assert process.stdin is not None
-            asked = list(_open(questions, answers))
-            for question, answered in asked:
-                process.stdin.write(question.frames(len(answered)))
-            for question, answered in asked:
-                while len(answered) < len(question.conditions):
-                    told = orjson.loads(await _line(process))
-                    answered.append(told if isinstance(told, bool) else Failed(told))
+            for party in parties:
+                seconds: float | None = min(self._left(party), TURN / len(parties))
+                for question, answered in party.open():
+                    process.stdin.write(question.frames(len(answered), seconds))
+                    seconds = None
+            for party in parties:
+                await self._hear(process, party)
         except BaseException:
             await asyncio.shield(self._end())  # What it still answers belongs to nobody.
             raise
+
+    async def _hear(self, process: Process, party: _Party) -> None:
+        """Append what the process answers, and take what that cost. Raises `_Gone`, `TimeoutError`."""
+        for question, answered in party.open():
+            for _ in range(len(answered), len(question.conditions)):
+                try:
+                    told, seconds = orjson.loads(await _line(process))
+                except _Gone as gone:
+                    if gone.status not in BLAMELESS:
+                        answered.append(TOO_COSTLY)
+                        self._take(party, LIFE)
+                    raise
+                if told is not None:
+                    answered.append(told if isinstance(told, bool) else Failed(told))
+                    self._take(party, seconds)
+                    if self._left(party) <= 0.0:
+                        answered[-1] = OVERDRAWN
+
+    def _has_time(self, party: _Party) -> bool:
+        """Tell whether the tenant has something left; where it has not, what it asks fails."""
+        if self._left(party) > 0.0:
+            return True
+        party.refuse()
+        return False
+
+    def _left(self, party: _Party) -> float:
+        return math.inf if self._shares is None else self._shares.left(party.tenant) + party.free
+
+    def _take(self, party: _Party, seconds: float) -> None:
+        free = min(party.free, seconds)
+        party.free -= free
+        if self._shares is not None:
+            self._shares.take(party.tenant, seconds - free)
 
     async def _end(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             await _ended(process)
-
-
-def _open(questions: Sequence[Question], answers: list[list[Answer]]) -> Iterator[tuple[Question, list[Answer]]]:
-    """The questions that are not answered in full, with what is answered of them."""
-    for question, answered in zip(questions, answers, strict=True):
-        if len(answered) < len(question.conditions):
-            yield question, answered
 
 
 def _frame(content: bytes) -> bytes:

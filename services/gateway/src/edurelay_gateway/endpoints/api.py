@@ -111,8 +111,9 @@ class EndpointApi:
         idempotent=True,
     )
     async def try_condition(self, call: Call[ConditionTrial, None]) -> Answer:
-        """On an event that is made up; nothing is kept."""
-        return Answer(body=await self._conditions.try_out(call.body.condition, call.body.example))
+        """On an event that is made up; nothing is kept. While several of the tenant's wait for their turn, another is a
+        429."""
+        return Answer(body=await self._conditions.try_out(call.tenant, call.body.condition, call.body.example))
 
     @operation("DELETE", ONE, summary="Delete an endpoint", tag="endpoints", answers={204: None})
     async def delete_endpoint(self, call: Call[None, None]) -> Answer:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
+from weakref import WeakValueDictionary
 
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -11,8 +16,11 @@ from edurelay.conditions.evaluator import Evaluator, Failed, Question
 from edurelay.conditions.language import MAX_LENGTH, Condition
 from edurelay.events.envelope import now
 from edurelay.events.patterns import EVENT_TYPE, EVENT_TYPE_LENGTH
-from edurelay_gateway.errors import ExampleFailed
+from edurelay_gateway.errors import ExampleFailed, TooManyTrials
 from edurelay_gateway.moments import Moment
+
+#: How many trials of a tenant may wait for their turn, or have it.
+TRIALS = 10
 
 
 def compiled(text: str) -> str:
@@ -72,28 +80,46 @@ class ConditionFailures(BaseModel):
 
 
 class Conditions:
-    """Tries conditions on examples."""
+    """Tries conditions on examples, one of each tenant at a time."""
 
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
+        #: How many trials of each tenant wait for their turn, or have it.
+        self._trials: Counter[str] = Counter()
+        #: Each tenant stands in line once, however many of its trials wait.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def try_out(self, condition: str, example: Example) -> ConditionTried:
-        """Return whether the condition holds for the example."""
+    async def try_out(self, tenant: str, condition: str, example: Example) -> ConditionTried:
+        """Return whether the condition holds for the example. Raises `TooManyTrials`."""
         moment = example.time or now()
-        question = Question([condition], example.type, example.subject, moment, orjson.dumps(example.data))
-        [[answer]] = await self._evaluator.evaluate([question])
+        question = Question(tenant, [condition], example.type, example.subject, moment, orjson.dumps(example.data))
+        with self._place_of(tenant):
+            async with self._turns.setdefault(tenant, asyncio.Lock()):
+                [[answer]] = await self._evaluator.evaluate([question])
         if isinstance(answer, Failed):
             return ConditionTried(matched=None, error=answer.reason)
         return ConditionTried(matched=answer)
 
-    async def example_matches(self, condition: str | None, example: Example | None) -> bool | None:
+    async def example_matches(self, tenant: str, condition: str | None, example: Example | None) -> bool | None:
         """Return whether the condition holds for the example that came with it, None without one. Raises
-        `ExampleFailed`."""
+        `ExampleFailed`, `TooManyTrials`."""
         if example is None:
             return None
         if condition is None:
             raise ExampleFailed("There is no condition to try the example on.", field="condition_example")
-        tried = await self.try_out(condition, example)
+        tried = await self.try_out(tenant, condition, example)
         if tried.error is not None:
             raise ExampleFailed(f"The condition fails for the example: {tried.error}", field="condition")
         return tried.matched
+
+    @contextmanager
+    def _place_of(self, tenant: str) -> Iterator[None]:
+        if self._trials[tenant] >= TRIALS:
+            raise TooManyTrials(TRIALS)
+        self._trials[tenant] += 1
+        try:
+            yield
+        finally:
+            self._trials[tenant] -= 1
+            if not self._trials[tenant]:
+                del self._trials[tenant]

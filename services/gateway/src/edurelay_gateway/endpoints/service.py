@@ -71,13 +71,13 @@ class Endpoints:
     async def create(self, tenant: str, wanted: EndpointCreate) -> tuple[StoredEndpoint, str | None, bool | None]:
         """Make an endpoint; return it with its signing secret, and whether its condition holds for the example. Raises
         `UrlNotAllowed`, `OnlyForSending`, `AuthNotAllowed`, `UnknownConnection`, `ExampleFailed`,
-        `TooManyEndpoints`."""
+        `TooManyTrials`, `TooManyEndpoints`."""
         if wanted.url is not None:
             self._check_url(wanted.url)
         else:
             check_only_read(wanted.model_dump())
         await self._check_connection(tenant, wanted.ids)
-        matched = await self._conditions.example_matches(wanted.condition, wanted.condition_example)
+        matched = await self._conditions.example_matches(tenant, wanted.condition, wanted.condition_example)
         endpoint_id, moment = new_id("ep"), now()
         auth = await self._auth.sealed(tenant, endpoint_id, wanted.auth, now=self._clock())
         secret, secrets = None, []
@@ -127,7 +127,7 @@ class Endpoints:
     async def change(self, tenant: str, endpoint_id: str, wanted: EndpointChange) -> tuple[StoredEndpoint, bool | None]:
         """Change what `wanted` sets; return the endpoint, and whether its condition holds for the example. Raises
         `Missing`, `UrlNotAllowed`, `OnlyForSending`, `AuthNotAllowed`, `UnknownConnection`, `ExampleFailed`,
-        `ChangedMeanwhile`."""
+        `TooManyTrials`, `ChangedMeanwhile`."""
         changes = wanted.model_dump(include=wanted.model_fields_set - {"condition_example"})
         if "url" in changes and wanted.url is not None:
             self._check_url(wanted.url)
@@ -138,7 +138,7 @@ class Endpoints:
             check_only_read(changes)
         await self._check_connection(tenant, wanted.ids)
         condition = wanted.condition if "condition" in changes else seen.condition
-        matched = await self._conditions.example_matches(condition, wanted.condition_example)
+        matched = await self._conditions.example_matches(tenant, condition, wanted.condition_example)
         if not changes:
             return seen, matched
         if "enabled" in changes:

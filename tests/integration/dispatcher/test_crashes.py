@@ -66,7 +66,7 @@ async def test_a_dispatcher_that_dies_at_any_write_leaves_what_another_brings_to
             async with dispatcher(mongo_uri, name, producer, receiver.url, log, TERMS) as working:
                 ledger = await at_rest(working)
                 assert ledger == {"matched": 9, "delivered": 6, "pending": 0, "dead_lettered": 3}
-                assert log.committed == len(KINDS)
+                await log.until_committed(len(KINDS))
                 assert await working.store.backlog.count(DeliveryStatus.DEAD_LETTERED) == 3
                 ids = [event.id for event in map(event_of, log.messages)]
                 assert sorted(await working.store.events.find(TENANT, ids)) == sorted(ids)

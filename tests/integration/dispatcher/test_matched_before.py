@@ -69,5 +69,5 @@ async def test_who_did_not_match_an_event_then_does_not_get_it_now(mongo_uri: st
         for offset, event in enumerate(events):
             log.append(Received(EVENTS.name, 0, offset, MOMENT, event.key, event.data, event.headers()))
         await standing(working, delivered=1)
+        await log.until_committed(2)
         assert receiver.events == [events[1].id]
-        assert log.committed == 2

@@ -73,6 +73,12 @@ class Log:
         """The offset from which the next dispatcher reads."""
         return next((n for n in range(len(self.messages)) if n not in self.finished), len(self.messages))
 
+    async def until_committed(self, offset: int) -> None:
+        """Return when the next dispatcher would read from this offset. The index is written beside the deliveries."""
+        async with asyncio.timeout(60):
+            while self.committed < offset:
+                await asyncio.sleep(0.01)
+
     def append(self, message: Received) -> None:
         """Take another message."""
         self.messages.append(message)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -16,8 +18,10 @@ from aiohttp import web
 from e2e.command_line import Child, CommandLine
 from e2e.receivers import receiving
 from edurelay_cli.listening.mark import Mark
+from edurelay_cli.listening.session import delete_leftovers
 from edurelay_cli.stack import LocalStack
 from edurelay_client import Client, NewEvent
+from edurelay_client.models import Endpoint
 
 
 @pytest.fixture
@@ -138,6 +142,26 @@ async def test_what_a_killed_listener_left_is_deleted_by_the_next_and_nothing_el
         assert await child.end(signal.SIGINT) == 0
         assert await living.end(signal.SIGINT) == 0
     assert sorted(await endpoints(client)) == ["http://127.0.0.1:9/foreign", "http://127.0.0.1:9/mine"]
+
+
+async def test_what_another_listener_deletes_meanwhile_is_no_error(client: Client) -> None:
+    class Raced:
+        """The endpoints, of which somebody else deletes the first that is left behind as soon as it is listed."""
+
+        async def every(self) -> AsyncIterator[Endpoint]:
+            async for each in client.endpoints.every():
+                yield each
+            await client.endpoints.delete(first.id)
+
+        async def delete(self, endpoint_id: str) -> None:
+            await client.endpoints.delete(endpoint_id)
+
+    dead = replace(Mark.own(), since=1).description
+    first = await client.endpoints.create("http://127.0.0.1:9/first", ["*"], description=dead)
+    await client.endpoints.create("http://127.0.0.1:9/second", ["*"], description=dead)
+    raced: Any = SimpleNamespace(endpoints=Raced())
+    assert await delete_leftovers(raced) == 1
+    assert await endpoints(client) == []
 
 
 async def test_where_nothing_gets_through_it_says_what_to_do_and_leaves_nothing(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from edurelay_cli.commands.base import CommandFailed
 from edurelay_cli.listening.catcher import TEST_TYPE, Catcher
 from edurelay_cli.listening.mark import Mark
-from edurelay_client import Client, EdurelayError, InvalidRequest
+from edurelay_client import Client, EdurelayError, InvalidRequest, NotFound
 from edurelay_client.models import NewEndpoint
 
 #: How long the first delivery may take until it is said that none gets through.
@@ -20,10 +20,14 @@ _LOOK_SECONDS = 0.3
 
 async def delete_leftovers(client: Client) -> int:
     """Delete what listeners of this machine left behind that were killed; return how many there were."""
+    deleted = 0
     left = [each async for each in client.endpoints.every() if _left_behind(each.description)]
     for endpoint in left:
-        await client.endpoints.delete(endpoint.id)
-    return len(left)
+        # Another listener that begins now deletes them, too.
+        with suppress(NotFound):
+            await client.endpoints.delete(endpoint.id)
+            deleted += 1
+    return deleted
 
 
 @asynccontextmanager

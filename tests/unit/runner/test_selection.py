@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from edurelay.messages.commands import Command, CommandKind
 from edurelay.messages.connections import Connection
 from edurelay.model import EntityType
 from edurelay_connector_runner.jobs.selection import ordered, selected
 from edurelay_connector_runner.sdk import ConfigurationError, Stream
 from integration.runner.scripted import COURSES, STUDENTS
+from unit.runner.commands import a_sync
 
 
 def names(
@@ -18,16 +18,7 @@ def names(
     entity_types: list[str] | None = None,
 ) -> list[str]:
     """Return the names of the streams that a command reads over a connection."""
-    command = Command(
-        kind=CommandKind.SYNC,
-        run_id="run",
-        tenant="t",
-        connection_id="c",
-        connection_version=1,
-        requested_at="",
-        streams=command_streams,
-        entity_types=entity_types,
-    )
+    command = a_sync(streams=command_streams, entity_types=entity_types)
     connection = Connection(id="c", tenant="t", provider="P", name="", config={}, version=1, streams=connection_streams)
     return [stream.name for stream in selected([STUDENTS, COURSES], command, connection)]
 

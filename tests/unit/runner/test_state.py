@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from edurelay.messages.commands import Command, CommandKind
 from edurelay.messages.runs import Counts, RunStatus
 from edurelay_connector_runner.runs.state import RunState, Segment
 from integration.runner.scripted import COURSES, STUDENTS
+from unit.runner.commands import a_sync
 
 
 def a_run() -> RunState:
     """Return a run in the middle of its work."""
-    command = Command(
-        kind=CommandKind.SYNC,
-        run_id="run",
-        tenant="t",
-        connection_id="c",
-        connection_version=3,
-        requested_at="2026-01-01T00:00:00.000Z",
-        streams=["courses", "students"],
-    )
+    command = a_sync(connection_version=3, streams=["courses", "students"])
     state = RunState(command, RunStatus.RUNNING, epoch=2, revision=5, traceparent="00-a")
     state.plan([COURSES, STUDENTS])
     courses, students = state.streams or []

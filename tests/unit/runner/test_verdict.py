@@ -5,23 +5,16 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edurelay.messages.commands import Command, CommandKind
 from edurelay.messages.runs import Counts, RunStatus
 from edurelay_connector_runner.runs.state import RunState
 from edurelay_connector_runner.runs.verdict import conclude
 from integration.runner.scripted import COURSES, STUDENTS
+from unit.runner.commands import a_sync
 
 
 def a_run() -> RunState:
     """Return a run whose two streams ended well, with ten students read."""
-    command = Command(
-        kind=CommandKind.SYNC,
-        run_id="run",
-        tenant="t",
-        connection_id="c",
-        connection_version=1,
-        requested_at="2026-01-01T00:00:00.000Z",
-    )
+    command = a_sync()
     state = RunState(command)
     state.plan([COURSES, STUDENTS])
     for stream in state.streams or ():

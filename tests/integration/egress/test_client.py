@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from edurelay.egress import kept
 from edurelay.egress.client import EgressAnswer, EgressClient
 from edurelay.egress.errors import AddressRefused, EgressFailed, EgressTimeout
 from edurelay.egress.guard import AddressGuard
@@ -212,6 +213,97 @@ async def test_an_answer_that_is_no_http_is_a_failure(client: EgressClient, rece
     assert (caught.value.reason, caught.value.sent) == ("protocol", True)
 
 
+@pytest.mark.parametrize(
+    ("behind_the_head", "understood"),
+    [
+        (b"5\r\nhello\r\n0\r\nX-Checksum: 1\r\n\r\n", True),
+        (b"".join(b"1\r\n%c\r\n" % letter for letter in b"hello" * 20_000) + b"0\r\n\r\n", True),
+        (b"5\r\nhello\r\n0\r\nX-Checksum: " + b"1" * 100_000, False),
+        (b"5;x=" + b"1" * 100_000, False),
+        (b"five\r\nhello\r\n0\r\n\r\n", False),
+    ],
+    ids=["a trailer", "chunks of a byte", "an endless trailer", "an endless extension", "no length"],
+)
+async def test_what_stands_around_a_body_is_bounded(
+    client: EgressClient, receiver: Receiver, behind_the_head: bytes, understood: bool
+) -> None:
+    receiver.play(raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + behind_the_head, close=False))
+    if understood:
+        reply = await get(client, receiver.url, max_bytes=100_000)
+        assert reply.body in (b"hello", b"hello" * 20_000)
+        assert "x-checksum" not in reply.headers
+        return
+    with pytest.raises(EgressFailed) as caught:
+        await get(client, receiver.url)
+    assert (caught.value.reason, caught.value.sent) == ("protocol", True)
+
+
+async def test_what_comes_before_the_answer_is_not_the_answer(client: EgressClient, receiver: Receiver) -> None:
+    early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    receiver.play((Read(), Send(early, every=0.02), *answer("201 Created", b"made")[1:]))
+    for _ in range(2):
+        reply = await get(client, receiver.url)
+        assert (reply.status, reply.body, "link" in reply.headers) == (201, b"made", False)
+    assert receiver.connections == 1
+
+
+async def test_early_hints_without_end_are_no_answer(client: EgressClient, receiver: Receiver) -> None:
+    receiver.play((Read(), Send(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", times=None)))
+    with pytest.raises(EgressFailed) as caught:
+        await get(client, receiver.url)
+    assert (caught.value.reason, caught.value.sent) == ("protocol", True)
+
+
+async def test_an_answer_to_head_has_a_length_and_no_body(client: EgressClient, receiver: Receiver) -> None:
+    receiver.play(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", close=False))
+    for _ in range(2):
+        reply = await client.request("HEAD", receiver.url, timeout=5, max_bytes=100)
+        assert (reply.status, reply.body, reply.truncated) == (200, b"", False)
+
+
+@pytest.mark.parametrize("upgrade", [b"", b"Connection: Upgrade\r\nUpgrade: websocket\r\n"])
+async def test_another_protocol_is_an_answer_and_is_not_spoken(
+    client: EgressClient, receiver: Receiver, upgrade: bytes
+) -> None:
+    receiver.play(raw(b"HTTP/1.1 101 Switching Protocols\r\n" + upgrade + b"\r\n\x81\x05hello", close=False))
+    reply = await get(client, receiver.url)
+    assert (reply.status, reply.body) == (101, b"")
+    receiver.play(answer(body=b"http"))
+    assert (await get(client, receiver.url)).body == b"http"
+    assert receiver.connections == 2
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "other.test"},
+        {"content-length": "0"},
+        {"Transfer-Encoding": "chunked"},
+        {"Connection": "close"},
+        {"Bad Name": "x"},
+        {"Bad:Name": "x"},
+        {"": "x"},
+        {"X-Half": "\ud800"},
+    ],
+    ids=lambda headers: next(iter(headers)) or "no name",
+)
+async def test_where_a_request_goes_and_ends_is_not_said_by_its_headers(
+    client: EgressClient, receiver: Receiver, headers: dict[str, str]
+) -> None:
+    with pytest.raises(EgressFailed) as caught:
+        await client.request("POST", receiver.url, headers=headers, data=b"x", timeout=5, max_bytes=10)
+    assert (caught.value.reason, caught.value.sent) == ("request", False)
+    assert receiver.connections == 0
+
+
+@pytest.mark.parametrize("method", ["", "get", "GET /", "GET\r\nX-Evil: 1\r\n"])
+async def test_a_method_is_one_word(client: EgressClient, receiver: Receiver, method: str) -> None:
+    with pytest.raises(EgressFailed) as caught:
+        await client.request(method, receiver.url, timeout=5, max_bytes=10)
+    assert (caught.value.reason, caught.value.sent) == ("request", False)
+    assert receiver.connections == 0
+
+
 @pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "a\rb", "a\x00b"])
 async def test_a_header_cannot_be_split(client: EgressClient, receiver: Receiver, value: str) -> None:
     with pytest.raises(EgressFailed) as caught:
@@ -271,20 +363,25 @@ async def test_connections_are_kept_for_the_next_request(client: EgressClient, r
     assert all(sum(reply.phases.values()) == reply.duration_ms for reply in replies)
 
 
+async def test_connections_over_tls_are_kept_as_well(tmp_path: Path) -> None:
+    authority, names = Authority(tmp_path), Names({"receiver.test": [["127.0.0.1"]]})
+    client = EgressClient(GUARD, user_agent="t", resolver=names, tls=authority.trusting())
+    async with client, Receiver().serving(tls=authority.receiving("receiver.test")) as receiver:
+        url = receiver.at("receiver.test", scheme="https")
+        replies = [
+            await client.request("POST", url, data=bytes(size), timeout=5, max_bytes=10) for size in (1, 300_000, 1)
+        ]
+    assert (receiver.connections, [len(each.body) for each in receiver.requests]) == (1, [1, 300_000, 1])
+    assert list(replies[0].phases) == ["lookup", "connect", "tls", "send", "wait", "read"]
+    assert [list(reply.phases) for reply in replies[1:]] == [["send", "wait", "read"]] * 2
+
+
 async def test_a_connection_with_an_unread_rest_is_not_used_again(client: EgressClient, receiver: Receiver) -> None:
     receiver.play(answer(body=bytes(500_000)))
     await get(client, receiver.url)
     receiver.play(answer(body=b"clean"))
     assert (await get(client, receiver.url)).body == b"clean"
     assert receiver.connections == 2
-
-
-async def test_a_host_gets_no_more_connections_than_allowed(receiver: Receiver) -> None:
-    receiver.play(answer(body=b"ok"))
-    async with EgressClient(GUARD, user_agent="t", limit_per_host=2) as client:
-        await asyncio.gather(*[get(client, receiver.url) for _ in range(10)])
-    assert receiver.connections == 2
-    assert len(receiver.requests) == 10
 
 
 async def test_cookies_are_not_kept(client: EgressClient, receiver: Receiver) -> None:
@@ -338,6 +435,43 @@ async def test_a_request_that_was_sent_may_have_been_processed_and_fails(
         await post(client, receiver, b"2")
     assert (caught.value.reason, caught.value.sent) == ("disconnected", True)
     assert [request.connection for request in receiver.requests] == [1, 1]
+
+
+async def test_a_question_that_was_sent_in_vain_over_a_kept_connection_is_asked_again(
+    client: EgressClient, receiver: Receiver
+) -> None:
+    receiver.play(answer(), (Read(), HangUp()), answer(body=b"two"))
+    await get(client, receiver.url)
+    assert (await get(client, receiver.url)).body == b"two"
+    assert [request.connection for request in receiver.requests] == [1, 1, 2]
+
+
+async def test_a_question_that_was_half_answered_is_not_asked_again(client: EgressClient, receiver: Receiver) -> None:
+    receiver.play(answer(), (Read(), Send(b"HTTP/1.1 200 OK\r\n"), HangUp()), answer())
+    await get(client, receiver.url)
+    with pytest.raises(EgressFailed, match="cut"):
+        await get(client, receiver.url)
+    assert len(receiver.requests) == 2
+
+
+async def test_a_connection_that_nobody_needs_is_closed(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "_KEPT_SECONDS", 0.05)
+    receiver.play(answer(after=0.02))
+    async with EgressClient(GUARD, user_agent="t") as client, asyncio.timeout(5):
+        await asyncio.gather(*[get(client, receiver.url) for _ in range(3)])
+        while client_side(receiver.port):
+            await asyncio.sleep(0.01)
+        assert (await get(client, receiver.url)).status == 200
+    assert receiver.connections == 4
+
+
+async def test_nothing_is_open_when_the_client_is_closed(receiver: Receiver) -> None:
+    async with EgressClient(GUARD, user_agent="t") as client:
+        await get(client, receiver.url)
+        assert client_side(receiver.port)
+    async with asyncio.timeout(5):
+        while client_side(receiver.port):
+            await asyncio.sleep(0.01)
 
 
 async def test_a_new_connection_that_is_closed_at_once_is_not_tried_again(

@@ -15,7 +15,7 @@ from aiohttp.resolver import AsyncResolver
 from edurelay.egress.client import EgressClient
 from edurelay.egress.errors import EgressFailed
 from edurelay.egress.guard import AddressGuard
-from edurelay_sandbox.receiver import Receiver
+from edurelay_sandbox.receiver import Names, Receiver, answer
 
 #: More than any pool of threads has room for.
 SILENT = 50
@@ -89,3 +89,52 @@ async def test_a_name_that_does_not_exist_or_is_not_answered_for_is_a_failure_be
             with pytest.raises(EgressFailed) as caught:
                 await client.request("GET", f"http://{name}/", timeout=10, max_bytes=100)
             assert (caught.value.reason, caught.value.sent) == ("dns", False)
+
+
+class Slow(Names):
+    """Answers when it is told to."""
+
+    def __init__(self, addresses: dict[str, list[list[str]]]) -> None:
+        super().__init__(addresses)
+        self.told = asyncio.Event()
+
+    async def resolve(self, host: str, port: int = 0, family: object = None) -> list:  # type: ignore[type-arg]
+        found = await super().resolve(host, port)
+        await self.told.wait()
+        return found
+
+
+async def test_a_name_that_many_ask_for_is_looked_up_once_and_remembered(receiver: Receiver) -> None:
+    names = Slow({"receiver.test": [["127.0.0.1"]]})
+    guard = AddressGuard("127.0.0.0/8")
+    async with EgressClient(guard, user_agent="test", require_https=False, resolver=names) as client:
+
+        async def ask() -> int:
+            return (await client.request("GET", receiver.at("receiver.test"), timeout=20, max_bytes=100)).status
+
+        asking = [asyncio.create_task(ask()) for _ in range(5)]
+        async with asyncio.timeout(5):
+            while not names.asked:
+                await asyncio.sleep(0.001)
+        asking[0].cancel()  # Who asked first does not take the answer along.
+        names.told.set()
+        assert await asyncio.gather(*asking[1:]) == [200] * 4
+        assert await ask() == 200
+    assert names.asked == ["receiver.test"]
+
+
+async def test_the_addresses_of_a_name_take_turns(receiver: Receiver) -> None:
+    names = Names({"receiver.test": [["127.0.0.1", "127.0.0.2", "127.0.0.3"]]})
+    guard, tried = AddressGuard("127.0.0.1"), []
+    async with EgressClient(guard, user_agent="test", require_https=False, resolver=names) as client:
+        check = guard.check
+
+        def noted(address: str, host: str | None = None) -> None:
+            tried.append(address)
+            check(address, host)
+
+        guard.check = noted  # type: ignore[method-assign]
+        receiver.play(answer(headers={"Connection": "close"}))
+        for _ in range(3):
+            await client.request("GET", receiver.at("receiver.test"), timeout=20, max_bytes=100)
+    assert tried == ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.1", "127.0.0.3", "127.0.0.1"]

@@ -19,10 +19,12 @@ PHASES: Final = ("lookup", "connect", "tls", "send", "wait", "read")
 class Stopwatch:
     """Begins when it is made; each method marks a moment of the exchange. `secure` tells that it is over TLS."""
 
-    __slots__ = ("_answered", "_begun", "_connected", "_dialled", "_ready", "_secure", "_written")
+    __slots__ = ("_answered", "_begun", "_connected", "_dialled", "_ready", "_secure", "_written", "sent")
 
     def __init__(self, *, secure: bool) -> None:
         self._secure = secure
+        #: Whether a byte of the request may have been written, to whatever connection.
+        self.sent = False
         self._begun = time.perf_counter()
         self._dialled: float | None = None
         self._connected: float | None = None
@@ -41,7 +43,8 @@ class Stopwatch:
         self._connected = time.perf_counter()
 
     def ready(self) -> None:
-        """The request can be sent."""
+        """The request is sent now."""
+        self.sent = True
         self._ready = time.perf_counter()
         self._written = None
 

@@ -10,6 +10,7 @@ import pytest
 from pymongo import monitoring
 
 from edurelay.messages.deliveries import DeliveryStatus
+from edurelay_webhook_dispatcher import backlog as module
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.store import BACKLOG
 from integration.dispatcher.looking_back import TENANT, Archive, archive
@@ -104,6 +105,32 @@ async def test_a_short_queue_is_read_whole_and_beside_a_long_one(kept: Archive) 
     assert len(filters) > 1, "and that it has become long"
     assert await backlog.count(DeliveryStatus.PENDING) == pytest.approx(4_000, rel=0.2)
     assert sorted(await backlog.queues()) == ["few", "many"]
+
+
+async def test_short_queues_are_read_together(kept: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fill(kept, 3_000)
+    backlog = kept.kept.backlog
+    for name in ("one", "two", "three"):
+        await backlog.add({key(n, name): float(10 - n) for n in range(3)})
+    limits = {"two": 2, "many": 3, "one": 10, "none": 5}
+
+    async def seen() -> dict[str, tuple[list[str], bool]]:
+        heads = await backlog.heads(limits)
+        return {name: ([each["_id"] for each in head.entries], head.whole) for name, head in heads.items()}
+
+    with FILTERS.taken() as filters:
+        found = await seen()
+    assert found == {
+        "one": ([key(n, "one") for n in (2, 1, 0)], True),
+        "two": ([key(n, "two") for n in (2, 1)], False),
+        "many": ([key(n) for n in (2_999, 2_998, 2_997)], False),
+        "none": ([], True),
+    }
+    assert sum("$in" in str(each.get("endpoint")) for each in filters) == 1
+    assert not [each for each in filters if each.get("endpoint") in ("one", "two")]
+    # What is not short any more, or too much to be read together, is read by itself, and the same is found.
+    monkeypatch.setattr(module, "TOGETHER", 4)
+    assert await seen() == found
 
 
 async def test_what_is_few_is_counted_exactly(kept: Archive) -> None:

@@ -125,15 +125,14 @@ async def test_a_name_that_many_ask_for_is_looked_up_once_and_remembered(receive
 
 async def test_the_addresses_of_a_name_take_turns(receiver: Receiver) -> None:
     names = Names({"receiver.test": [["127.0.0.1", "127.0.0.2", "127.0.0.3"]]})
-    guard, tried = AddressGuard("127.0.0.1"), []
-    async with EgressClient(guard, user_agent="test", require_https=False, resolver=names) as client:
-        check = guard.check
+    tried: list[str] = []
 
-        def noted(address: str, host: str | None = None) -> None:
-            tried.append(address)
-            check(address, host)
+    class Noting(AddressGuard):
+        def check(self, ip: str, host: str | None = None) -> None:
+            tried.append(ip)
+            super().check(ip, host)
 
-        guard.check = noted  # type: ignore[method-assign]
+    async with EgressClient(Noting("127.0.0.1"), user_agent="test", require_https=False, resolver=names) as client:
         receiver.play(answer(headers={"Connection": "close"}))
         for _ in range(3):
             await client.request("GET", receiver.at("receiver.test"), timeout=20, max_bytes=100)

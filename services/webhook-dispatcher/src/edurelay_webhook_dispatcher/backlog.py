@@ -36,6 +36,8 @@ WAITING_SECONDS = 0.25
 WAITING_SECONDS_AT_MOST = 900.0
 #: How many marks of a rank are read to find the bound for the next lower one.
 MARKS: Final = 8
+#: How many entries of short queues are read together at most; where there are more, each queue is read by itself.
+TOGETHER: Final = 500
 #: With so many entries of a rank it is estimated how many there are in all.
 SAMPLE: Final = 100
 
@@ -194,24 +196,50 @@ class Backlog:
         self._short.pop(endpoint, None)
         await self._queues.delete_one({"_id": endpoint})
 
+    async def heads(self, limits: Mapping[str, int]) -> dict[str, Head]:
+        """Return the heads of some queues, each of about so many entries. Those that are known to be short are read
+        together: a thousand endpoints at which nothing arrives have a delivery each."""
+        short = [endpoint for endpoint in limits if self._is_short(endpoint)]
+        found = await self._short_heads({endpoint: limits[endpoint] for endpoint in short}) if len(short) > 1 else {}
+        others = [endpoint for endpoint in limits if endpoint not in found]
+        heads = await together(*(self.head(endpoint, limits[endpoint]) for endpoint in others))
+        return found | dict(zip(others, heads, strict=True))
+
+    async def _short_heads(self, limits: Mapping[str, int]) -> dict[str, Head]:
+        written = {endpoint: self._short[endpoint] for endpoint in limits}
+        query: Document = {"endpoint": {"$in": list(limits)}, "due_at": {"$gt": 0}}
+        found = await self._entries.find(query).limit(TOGETHER).to_list(TOGETHER)
+        if len(found) == TOGETHER:
+            return {}
+        entries: dict[str, list[Document]] = {endpoint: [] for endpoint in limits}
+        for each in sorted(found, key=lambda entry: entry["due_at"]):
+            entries[each["endpoint"]].append(each)
+        return {
+            endpoint: self._seen(endpoint, entries[endpoint][:limit], written[endpoint], len(entries[endpoint]) < limit)
+            for endpoint, limit in limits.items()
+        }
+
     async def head(self, endpoint: str, limit: int) -> Head:
         """Return about `limit` entries of a queue, those that are due first in front, whether or not they are due."""
         due: Document = {"$gt": 0}
-        if self._short.get(endpoint, MARKS * marks.SPACING) < MARKS * marks.SPACING:
-            until = None
-        else:
-            until = await self._bound(endpoint)
+        until = None if self._is_short(endpoint) else await self._bound(endpoint)
         if until is not None:
             due["$lte"] = until
         query: Document = {"endpoint": endpoint, "due_at": due}
         written = self._short.get(endpoint, 0)
         found = await self._entries.find(query).sort("due_at", ASCENDING).limit(limit).to_list(limit)
-        whole = until is None and len(found) < limit
+        return self._seen(endpoint, found, written, until is None and len(found) < limit)
+
+    def _is_short(self, endpoint: str) -> bool:
+        return self._short.get(endpoint, MARKS * marks.SPACING) < MARKS * marks.SPACING
+
+    def _seen(self, endpoint: str, entries: Sequence[Document], written: int, whole: bool) -> Head:
+        """Remember how a queue was read, to which so many entries had been `written` before."""
         if whole:
             self._short[endpoint] = self._short.get(endpoint, written) - written
         else:
             self._short.pop(endpoint, None)
-        return Head(found, whole)
+        return Head(entries, whole)
 
     async def _bound(self, endpoint: str) -> float | None:
         """Return until when a few hundred entries of a queue are due; None where it has hardly more of them."""

@@ -10,6 +10,7 @@ deliveries that fail, and does not wait for that.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping
 from functools import partial
@@ -25,13 +26,11 @@ from edurelay_webhook_dispatcher.attempts import Attempt
 from edurelay_webhook_dispatcher.documents import Written, document_of, message_of, update_of
 from edurelay_webhook_dispatcher.history import attempts_made, kept
 from edurelay_webhook_dispatcher.index import Entry
+from edurelay_webhook_dispatcher.line import LARGEST, Line
 from edurelay_webhook_dispatcher.patience import until_done
 from edurelay_webhook_dispatcher.store import Store
 from edurelay_webhook_dispatcher.work import State, Work
 
-#: How long a first entry waits for company, in seconds, and how many entries are written at once.
-LINGER = 0.02
-LARGEST = 200
 #: With so many deliveries arrived and not written down no other attempt begins: they are what comes twice if the
 #: process dies. What failed comes again in any case, and only has to find room in memory.
 UNWRITTEN = 256
@@ -40,27 +39,6 @@ UNWRITTEN_FAILURES = 4_096
 HISTORY = 50
 
 _log = get_logger(__name__)
-
-
-class _Line:
-    """What waits to be written, in its order. A first entry waits for company."""
-
-    def __init__(self) -> None:
-        self.entries: list[Written] = []
-        #: What is being written.
-        self.writing: list[Written] = []
-        self.matched: list[tuple[Entry, Callable[[], None]]] = []
-        self.numbered: list[Callable[[], None]] = []
-        #: Primary keys of what is in hand still.
-        self.renewed: set[str] = set()
-        self.wake = asyncio.Event()
-        self.empty = asyncio.Event()
-        self.empty.set()
-
-    def stir(self) -> None:
-        """Say that there is something."""
-        self.empty.clear()
-        self.wake.set()
 
 
 class Recorder:
@@ -72,8 +50,8 @@ class Recorder:
         self._producer = producer
         self._lease = lease
         #: What arrived at its first attempt, and the rest.
-        self._arrived = _Line()
-        self._others = _Line()
+        self._arrived = Line()
+        self._others = Line()
         self._unwritten = Counter[bool]()
         self._room = asyncio.Event()
         self._room.set()
@@ -143,13 +121,12 @@ class Recorder:
             for line in (self._arrived, self._others):
                 lines.create_task(self._write_out(line))
 
-    async def _write_out(self, line: _Line) -> None:
+    async def _write_out(self, line: Line) -> None:
         while True:
             await line.wake.wait()
             line.wake.clear()
-            if len(line.entries) + len(line.matched) < LARGEST:
-                await asyncio.sleep(LINGER)
             while line.entries or line.matched or line.numbered or line.renewed:
+                await line.company()
                 renewed, line.renewed = line.renewed, set()
                 if renewed:
                     # Before what came of any of them.
@@ -157,8 +134,10 @@ class Recorder:
                 line.writing, line.entries = line.entries[:LARGEST], line.entries[LARGEST:]
                 matched, line.matched = line.matched[:LARGEST], line.matched[LARGEST:]
                 numbered, line.numbered = line.numbered, []
-                with DELIVERY_SECONDS.of("store").time():
-                    await self._persist(line.writing, matched)
+                began = time.monotonic()
+                await self._persist(line.writing, matched)
+                line.wrote(seconds := time.monotonic() - began)
+                DELIVERY_SECONDS.of("store").observe(seconds)
                 line.writing = []
                 for settled in numbered:
                     settled()

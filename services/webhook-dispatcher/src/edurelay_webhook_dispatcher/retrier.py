@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from math import inf
 
@@ -138,7 +138,7 @@ class Retrier:
             # Taken before the queues are read: what has ended since is due when its queue says so, and not as it was
             # read.
             unwritten = self._recorder.unwritten() if chosen else set()
-            heads = await together(*(self._look(endpoint_id, room, now, unwritten) for endpoint_id, room in chosen))
+            heads = await self._look(dict(chosen), now, unwritten)
             due = [
                 self._due(endpoint_id, head, now)[:room]
                 for (endpoint_id, room), head in zip(chosen, heads, strict=True)
@@ -197,21 +197,27 @@ class Retrier:
             return TAKEN
         return min(lane.room, TAKEN)
 
-    async def _look(self, endpoint_id: str, room: int, now: float, unwritten: Set[str]) -> Head:
-        """Return the first of a queue that may be taken, without what is in our own hands although its lease was over
-        before it was renewed: whoever stalled makes no attempt beside its own."""
-        self._looks += 1
-        self._looked[endpoint_id] = self._looked[self._tenant(endpoint_id)] = self._looks
-        self._next[endpoint_id] = inf
-        ours = self._courier.in_hand(endpoint_id) | unwritten
-        ordered = self._precedence.ordered(endpoint_id)
-        # Much of what is due may only wait, and would hide what does not.
-        head = await self._store.backlog.head(endpoint_id, (TAKEN if ordered else room) + 1)
+    async def _look(self, rooms: Mapping[str, int], now: float, unwritten: Set[str]) -> Sequence[Head]:
+        """Return the first of each queue that may be taken."""
+        limits, ours = {}, {}
+        for endpoint_id, room in rooms.items():
+            self._looks += 1
+            self._looked[endpoint_id] = self._looked[self._tenant(endpoint_id)] = self._looks
+            self._next[endpoint_id] = inf
+            # Much of what is due may only wait, and would hide what does not.
+            limits[endpoint_id] = 1 + (TAKEN if self._precedence.ordered(endpoint_id) else room)
+            ours[endpoint_id] = self._courier.in_hand(endpoint_id) | unwritten
+        heads = await self._store.backlog.heads(limits)
+        return await together(*(self._takeable(each, heads[each], ours[each], now) for each in rooms))
+
+    async def _takeable(self, endpoint_id: str, head: Head, ours: Set[str], now: float) -> Head:
+        """Return a queue's head without what is in our own hands although its lease was over before it was renewed:
+        whoever stalled makes no attempt beside its own; and without what waits for its turn."""
         entries = [each for each in head.entries if each["due_at"] > now or each["_id"] not in ours]
         if len(entries) < len(head.entries):
             self._note(endpoint_id, now + POLL)
         head = replace(head, entries=entries)
-        return await self._those_in_turn(head, now) if ordered else head
+        return await self._those_in_turn(head, now) if self._precedence.ordered(endpoint_id) else head
 
     async def _those_in_turn(self, head: Head, now: float) -> Head:
         """Put off what is due and waits for others of its chain; return the rest."""

@@ -66,7 +66,7 @@ class Names:
         try:
             found = await self._resolver.resolve(host, port, family=socket.AF_UNSPEC)
             addresses = deque(_candidate(each["family"], each["host"], each["port"]) for each in found)
-        except OSError:
+        except (OSError, ValueError):
             raise EgressFailed("dns", sent=False) from None
         finally:
             del self._asked[host, port]

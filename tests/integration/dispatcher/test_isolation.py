@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+
+import pytest
 
 from e2e.receivers import receiving
 from edurelay.events.envelope import Event, now
 from edurelay.events.ids import new_event_id, new_id
+from edurelay.kafka.producer import Producer
+from edurelay_sandbox.receiver import Receiver, answer
+from edurelay_webhook_dispatcher import courier, lanes, recorder
 from edurelay_webhook_dispatcher.keys import DeliveryKey
 from edurelay_webhook_dispatcher.payload import Payload
 from edurelay_webhook_dispatcher.replays import pending_delivery
+from integration.cut import Line
 from integration.dispatcher.looking_back import Archive, archive
 from integration.dispatcher.service import running
+from integration.dispatcher.world import ENDPOINT, Log, Terms, dispatcher
 
 PLACES = 20
 
@@ -82,3 +90,32 @@ async def due(kept: Archive, tenant: str, endpoint: str, count: int) -> list[str
     for start in range(0, count, 500):
         await kept.kept.add_pending(documents[start : start + 500])
     return [document["event_id"] for document in documents]
+
+
+async def test_what_waits_for_the_store_is_not_passed_to_it_as_well(
+    mongo_uri: str, database_name: str, producer: Producer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "UNWRITTEN", 20)
+    monkeypatch.setattr(lanes, "LONGEST_WAIT", 0.1)
+    monkeypatch.setattr(courier, "SWEEP", 0.01)
+    log = Log.of(*["a.b"] * 200)
+    with Line(mongo_uri, 0, answer_lost=False) as line:
+        async with Receiver(answer(after=0.02)).serving() as receiver, asyncio.timeout(60):
+            terms = Terms((0.0, 60.0), window=1)
+            async with dispatcher(line.uri, database_name, producer, receiver.url, log, terms) as working:
+                line.hold(b"insert\x00\x0b\x00\x00\x00deliveries")
+                await line.until_held()
+                while len(receiver.requests) < 20:
+                    await asyncio.sleep(0.01)
+                lane = working.courier.known_lane(ENDPOINT)
+                assert lane is not None
+                while not lane.behind and len(receiver.requests) + len(lane.waiting) < 199:
+                    await asyncio.sleep(0.01)
+                while not lane.behind and time.monotonic() - lane.waiting[0].since < 0.5:
+                    await asyncio.sleep(0.01)
+                assert not lane.behind
+                assert len(receiver.requests) < 25
+                line.let_go()
+                while await working.store.deliveries.count_documents({"status": "delivered"}) < 200:
+                    await asyncio.sleep(0.01)
+        assert len(receiver.requests) == 200

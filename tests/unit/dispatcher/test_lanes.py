@@ -93,6 +93,14 @@ async def test_a_quick_endpoint_that_gets_more_than_it_takes_does_not_fill_the_m
     await end(lane)
 
 
+async def test_what_the_store_has_held_up_is_not_passed_to_it_as_well() -> None:
+    lane = await lane_of(200, SLOW / 2, waiting=500, since=LONGEST_WAIT * 2)
+    lane.held_up_at = time.monotonic()
+    assert lane.spill(time.monotonic()) == []
+    assert lane.spill(time.monotonic() + LONGEST_WAIT + 1)
+    await end(lane)
+
+
 async def test_what_is_sent_and_not_answered_is_written_down_after_a_moment() -> None:
     lane = await lane_of(0, 0.0, waiting=0, since=0)
     assert lane.overdue(time.monotonic()) == []

@@ -146,6 +146,8 @@ class Courier:
                     del self._lanes[endpoint_id]
                 continue
             self.lane(self._current(endpoint_id) or lane.endpoint)
+            if not self._recorder.has_room:
+                lane.held_up_at = now
             for work in lane.overdue(now):
                 work.leased = now
                 if work.recorded:

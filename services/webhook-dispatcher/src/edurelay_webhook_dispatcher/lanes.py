@@ -32,7 +32,8 @@ from edurelay_webhook_dispatcher.work import Work
 PATIENCE = 1.0
 #: An endpoint whose answers take longer than this, in seconds, is slow: little of its work waits in memory. For a quick
 #: one it would cost more to pass the work through the store than to do it, unless some has waited for `LONGEST_WAIT`:
-#: the log, which others are in as well, goes on only so far ahead of what waits.
+#: the log, which others are in as well, goes on only so far ahead of what waits. A wait for our own stores does not
+#: count: when they are back they have enough to do.
 SLOW = 0.5
 LONGEST_WAIT = 10.0
 #: How much of the work of a slow or rate-limited endpoint may wait in memory, in seconds of what it does at its pace.
@@ -75,6 +76,8 @@ class Lane:
         self.under_way: dict[Work, asyncio.Task[None]] = {}
         self.waiting: deque[Work] = deque()
         self.behind = False
+        #: When (monotonic) an attempt had to wait for the store last.
+        self.held_up_at = -math.inf
         self.window = Window(endpoint.subscription.max_in_flight)
         self.breaker = Breaker(longest_rest)
         #: The mean time of an attempt, lately, in seconds.
@@ -187,7 +190,7 @@ class Lane:
         """How much the endpoint does within the horizon at its present pace: any number where it is quick."""
         oldest = max((now - (work.begun or now) for work in self.under_way), default=0.0)
         mean = max(self._mean, oldest)
-        late = bool(self.waiting) and now - self.waiting[0].since > LONGEST_WAIT
+        late = bool(self.waiting) and now - max(self.waiting[0].since, self.held_up_at) > LONGEST_WAIT
         pace = self.window.places / mean if mean > SLOW or (mean and late) else math.inf
         return min(pace * HORIZON, self._allowed(HORIZON, now))
 

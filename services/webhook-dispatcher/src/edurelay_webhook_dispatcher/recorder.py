@@ -99,10 +99,15 @@ class Recorder:
         lines = (self._arrived, self._others)
         return {entry.work.key.stored for line in lines for entry in (*line.entries, *line.writing)}
 
+    @property
+    def has_room(self) -> bool:
+        """Whether another attempt may begin. What is under way does not count, or a few receivers that hang would hold
+        everybody up."""
+        return self._unwritten[True] < UNWRITTEN and self._unwritten[False] < UNWRITTEN_FAILURES
+
     async def room(self) -> None:
-        """Return when another attempt may begin. What is under way does not count, or a few receivers that hang
-        would hold everybody up."""
-        while self._unwritten[True] >= UNWRITTEN or self._unwritten[False] >= UNWRITTEN_FAILURES:
+        """Return when another attempt may begin."""
+        while not self.has_room:
             self._room.clear()
             await self._room.wait()
 

@@ -446,8 +446,13 @@ async def test_a_question_that_was_sent_in_vain_over_a_kept_connection_is_asked_
     assert [request.connection for request in receiver.requests] == [1, 1, 2]
 
 
-async def test_a_question_that_was_half_answered_is_not_asked_again(client: EgressClient, receiver: Receiver) -> None:
-    receiver.play(answer(), (Read(), Send(b"HTTP/1.1 200 OK\r\n"), HangUp()), answer())
+@pytest.mark.parametrize(
+    "half", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + bytes(50)]
+)
+async def test_a_question_that_was_half_answered_is_not_asked_again(
+    client: EgressClient, receiver: Receiver, half: bytes
+) -> None:
+    receiver.play(answer(), (Read(), Send(half), HangUp()), answer())
     await get(client, receiver.url)
     with pytest.raises(EgressFailed, match="cut"):
         await get(client, receiver.url)

@@ -132,8 +132,8 @@ class EgressClient:
             try:
                 return await self._over(connection, line, request, watch)
             except EgressFailed as failure:
-                processed = connection.answering or failure.reason != "disconnected"
-                if processed or request.method not in _IDEMPOTENT:
+                in_vain = failure.reason == "disconnected" and not connection.heard
+                if not in_vain or request.method not in _IDEMPOTENT:
                     raise
         connection = await self._dialler.dial(target, tls, watch)
         return await self._over(connection, line, request, watch)

@@ -55,7 +55,8 @@ class _Endless(Exception):
 
 
 class Connection(asyncio.Protocol):
-    """A connection that was made. `reusable` tells whether another request may follow the one before."""
+    """A connection that was made. `reusable` tells whether another request may follow the one before, `heard` whether
+    anything has come since that was sent."""
 
     def __init__(self) -> None:
         self._parser = HttpResponseParser(self)
@@ -65,6 +66,7 @@ class Connection(asyncio.Protocol):
         self._status = 0
         self._writing = False
         self.reusable = True
+        self.heard = False
         self.idle_since = 0.0
 
     async def exchange(self, request: Request, watch: Stopwatch) -> Answer:
@@ -77,6 +79,7 @@ class Connection(asyncio.Protocol):
         self._around = _AROUND
         self._status = 0
         self._body: list[bytes] = []
+        self.heard = False
         watch.ready()
         if len(request.body) <= _ONE_PIECE:
             self._transport.write(request.head + request.body)
@@ -92,14 +95,10 @@ class Connection(asyncio.Protocol):
             raise
         finally:
             self._answer = None
+            self._body.clear()
         # An unwritten rest of the request would pass for the beginning of the next one.
         self.reusable = self.reusable and not self._writing
         return answer
-
-    @property
-    def answering(self) -> bool:
-        """Whether anything of the answer to the last request has come."""
-        return self._around < _AROUND
 
     def stands(self) -> bool:
         """Tell whether another request can be sent. The system knows earlier than the event loop that the other side
@@ -134,6 +133,7 @@ class Connection(asyncio.Protocol):
         if self._answer is None or self._answer.done():
             self.abort()  # Nobody has asked.
             return
+        self.heard = True
         self._around -= len(data)
         try:
             self._parser.feed_data(data)

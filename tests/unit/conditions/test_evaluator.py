@@ -72,6 +72,15 @@ async def test_one_that_takes_too_long_is_ended_and_the_others_are_answered(eval
     assert answers == [[True, TOO_COSTLY, True], [True]]
 
 
+async def test_one_that_takes_too_long_costs_only_one_process_and_its_tenant_only_once() -> None:
+    shares = Shares(lambda: 0.0)
+    async with Evaluator(shares) as evaluator:
+        asked = [question("data.l.size() > 1", RUNAWAY, "data.s != ''", data=HEAVY) for _ in range(10)]
+        answers = await evaluator.evaluate([*asked, question("true", tenant="other")])
+    assert answers == [[True, TOO_COSTLY, True]] * 10 + [[True]]
+    assert shares.left("t") > 0.0
+
+
 async def test_one_that_would_take_gigabytes_is_ended(evaluator: Evaluator, children: Children) -> None:
     [[answer], [other]] = await evaluator.evaluate([question(GLUTTON, data=HEAVY), question("true")])
     assert isinstance(answer, Failed)
@@ -128,7 +137,10 @@ async def test_many_who_ask_at_once_get_their_own_answers(evaluator: Evaluator) 
 async def test_the_very_first_event_takes_no_more_than_the_tenants_share() -> None:
     async with Evaluator(Shares(lambda: 0.0)) as evaluator:
         [answers, other] = await evaluator.evaluate(
-            [question(*[RUNAWAY] * 20, data=HEAVY), question("data.a == 1", tenant="other")]
+            [
+                question(*(f"{RUNAWAY} || data.n == {n}" for n in range(20)), data=HEAVY),
+                question("data.a == 1", tenant="other"),
+            ]
         )
     assert answers == [TOO_COSTLY] * 4 + [NOTHING_LEFT] * 16
     assert other == [True]

@@ -14,6 +14,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from types import TracebackType
 from typing import Self, TypeAlias
 
@@ -66,14 +67,14 @@ class Question:
     time: str
     data: bytes
 
-    def frames(self, first: int, seconds: float | None) -> bytes:
-        """Return what the process is asked, from the condition `first` on; `seconds` is what it may take from now on,
+    def frames(self, conditions: Sequence[str], seconds: float | None) -> bytes:
+        """Return what the process is asked about some of the conditions; `seconds` is what it may take from now on,
         None for what is left of what was said before."""
         head = {
             "type": self.type,
             "subject": self.subject,
             "time": self.time,
-            "conditions": self.conditions[first:],
+            "conditions": conditions,
             "seconds": seconds,
         }
         return _frame(orjson.dumps(head)) + _frame(self.data)
@@ -90,6 +91,8 @@ class _Party:
     tenant: str
     asked: list[_Asked] = field(default_factory=list)
     free: float = 0.0
+    #: The conditions that have cost a process its life: they are not asked of the next event as well.
+    costly: set[str] = field(default_factory=set)
 
     def ask(self, question: Question, answered: list[Answer]) -> None:
         """Add what an event is asked about."""
@@ -98,7 +101,14 @@ class _Party:
 
     def open(self) -> list[_Asked]:
         """Return what is not answered in full."""
+        for question, answered in self.asked:
+            while len(answered) < len(question.conditions) and question.conditions[len(answered)] in self.costly:
+                answered.append(TOO_COSTLY)
         return [each for each in self.asked if len(each[1]) < len(each[0].conditions)]
+
+    def next(self, question: Question, answered: list[Answer]) -> Sequence[str]:
+        """Return the conditions that can be asked together: up to one that is not asked any more."""
+        return list(takewhile(lambda each: each not in self.costly, question.conditions[len(answered) :]))
 
     def refuse(self) -> None:
         """Let fail what is not answered."""
@@ -164,7 +174,7 @@ class Evaluator:
             for party in parties:
                 seconds: float | None = min(self._left(party), TURN / len(parties))
                 for question, answered in party.open():
-                    process.stdin.write(question.frames(len(answered), seconds))
+                    process.stdin.write(question.frames(party.next(question, answered), seconds))
                     seconds = None
             for party in parties:
                 await self._hear(process, party)
@@ -175,12 +185,12 @@ class Evaluator:
     async def _hear(self, process: Process, party: _Party) -> None:
         """Append what the process answers, and take what that cost. Raises `_Gone`, `TimeoutError`."""
         for question, answered in party.open():
-            for _ in range(len(answered), len(question.conditions)):
+            for condition in party.next(question, answered):
                 try:
                     told, seconds = orjson.loads(await _line(process))
                 except _Gone as gone:
                     if gone.status not in BLAMELESS:
-                        answered.append(TOO_COSTLY)
+                        party.costly.add(condition)
                         self._take(party, LIFE)
                     raise
                 if told is not None:

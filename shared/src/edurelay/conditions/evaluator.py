@@ -100,7 +100,7 @@ class _Party:
         self.free += brought(len(question.data))
 
     def open(self) -> list[_Asked]:
-        """Return what is not answered in full."""
+        """Answer for the conditions that are not asked any more, and return what is not answered in full."""
         for question, answered in self.asked:
             while len(answered) < len(question.conditions) and question.conditions[len(answered)] in self.costly:
                 answered.append(TOO_COSTLY)

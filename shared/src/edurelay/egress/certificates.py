@@ -59,11 +59,17 @@ def checked_certificate(chain: str, private_key: str, *, now: float) -> str:
     return b"".join(each.public_bytes(Encoding.PEM) for each in certificates).decode()
 
 
+def system_trust() -> ssl.SSLContext:
+    """Return a TLS context that trusts whom the system trusts."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
 def client_context(chain: str, private_key: str) -> ssl.SSLContext:
     """Return a TLS context that trusts whom the system trusts and shows the certificate. Raises
     `CertificateRefused`."""
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
+    context = system_trust()
     # The standard library takes certificates from files only. What it gets is in memory where the system can, and
     # the key in it locked by a passphrase that lives as long as this call.
     passphrase = secrets.token_bytes(32)

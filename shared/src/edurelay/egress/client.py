@@ -18,6 +18,7 @@ from typing import Final, Self
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
+from edurelay.egress.certificates import system_trust
 from edurelay.egress.connection import Answer, Connection, Request
 from edurelay.egress.dialling import Dialler
 from edurelay.egress.errors import EgressError, EgressFailed, EgressTimeout
@@ -32,9 +33,10 @@ _FIELD: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00-\x08\x0a-\x1f\x
 _METHOD: Final = re.compile(r"[A-Z]+")
 #: Headers that say where a request goes and where it ends, which is never the caller's to say.
 _OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "expect", "te"})
-#: Requests that may be sent again although nobody knows whether they were processed (RFC 9110, section 9.2.2).
-_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+#: Requests without a body, as a rule; and those that may be sent again though nobody knows whether they were processed
+#: (RFC 9110, section 9.2.2).
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
+_IDEMPOTENT: Final = _WITHOUT_BODY | {"PUT"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class EgressClient:
     async def __aenter__(self) -> Self:
         self._kept = KeptConnections()
         self._names = Names(self._resolver, self._names_kept)
-        tls = self._tls or _system_trust()
+        tls = self._tls or system_trust()
         self._dialler = Dialler(self._guard, self._names, timeout=self._connect_timeout, tls=tls)
         return self
 
@@ -155,9 +157,3 @@ class EgressClient:
             lines.append(f"Content-Length: {len(data or b'')}")
         first = f"{method} {target.raw_path_qs} HTTP/1.1\r\nHost: {target.host_port_subcomponent}\r\n"
         return (first + "\r\n".join(lines) + "\r\n\r\n").encode()
-
-
-def _system_trust() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context

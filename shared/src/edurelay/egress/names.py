@@ -42,8 +42,12 @@ class Names:
             return [_candidate(socket.AF_INET if address.version == 4 else socket.AF_INET6, host, port)]
         known = self._known.get((host, port))
         if known is None or known.until <= time.monotonic():
-            # One who gives up does not take the answer away from the others.
-            addresses = await asyncio.shield(self._asked.get((host, port)) or self._ask(host, port))
+            try:
+                # One who gives up does not take the answer away from the others.
+                addresses = await asyncio.shield(self._asked.get((host, port)) or self._ask(host, port))
+            except (OSError, ValueError):
+                # An error for each who asked: it is told where their own time went.
+                raise EgressFailed("dns", sent=False) from None
         else:
             addresses = known.addresses
         found = list(addresses)
@@ -66,12 +70,10 @@ class Names:
         try:
             found = await self._resolver.resolve(host, port, family=socket.AF_UNSPEC)
             addresses = deque(_candidate(each["family"], each["host"], each["port"]) for each in found)
-        except (OSError, ValueError):
-            raise EgressFailed("dns", sent=False) from None
         finally:
             del self._asked[host, port]
         if not addresses:
-            raise EgressFailed("dns", sent=False)
+            raise OSError("the name has no address")
         self._known[host, port] = _Known(addresses, time.monotonic() + self._kept)
         self._known.move_to_end((host, port))
         if len(self._known) > _REMEMBERED:
